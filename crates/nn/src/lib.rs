@@ -1,0 +1,15 @@
+//! Networks as values, their two executors, data sets and training.
+//!
+//! Build a [`network::Network`] with [`families::build`], give it numbers with
+//! [`families::init::initialize`], run it with the exact [`reference`] or the fast [`engine`],
+//! train it with [`train::train`], change it with the edits of [`network::edit`].
+
+pub mod data;
+pub mod engine;
+pub mod error;
+pub mod families;
+pub mod loss;
+pub mod network;
+pub mod random;
+pub mod reference;
+pub mod train;

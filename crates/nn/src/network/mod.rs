@@ -1,0 +1,216 @@
+//! Networks as data: a stem, a list of blocks, a head.
+//!
+//! A block computes `y = post(shortcut(x) + Σ_i branch_i(x))` (residual) or `y = post(branch(x))`
+//! (plain). A [`Network`] holds no numbers: parameters live in one flat arena that [`Layout`]
+//! describes, so an edited network (a block dropped, blocks reordered) still reads the arena of
+//! the network it came from.
+//!
+//! Activations are channels-last, `(N, H, W, C)`; parameters keep PyTorch's layouts.
+
+pub mod edit;
+pub mod layout;
+pub mod shapes;
+
+use serde::{Deserialize, Serialize};
+
+pub use layout::{Entry, Layout, Role, Slot};
+
+/// The shape of one sample's activation. A vector of `n` features is `n × 1 × 1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Shape {
+    /// Channels, or features of a vector.
+    pub channels: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+/// A network: a value that builders make, edits change and executors run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    /// What it is called, such as `resnet20`.
+    pub name: String,
+    /// Shape of one input sample.
+    pub input: Shape,
+    /// Numbers put out for one sample: classes, or dimensions of a regression target.
+    pub outputs: usize,
+    /// Layers before the first block.
+    pub stem: Vec<Layer>,
+    /// The blocks, in the order in which they are executed.
+    pub blocks: Vec<Block>,
+    /// Layers after the last block.
+    pub head: Vec<Layer>,
+    /// Where each parameter and each running statistic lies in its arena.
+    pub layout: Layout,
+}
+
+/// One residual or plain block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Its place in PyTorch's naming, such as `layer2.0`.
+    pub name: String,
+    /// Stage, from 0: blocks of one stage work at one resolution and width.
+    pub stage: usize,
+    /// What is added to the branches. [`Shortcut::None`] makes the block plain.
+    pub shortcut: Shortcut,
+    /// The residual branches, summed. Plain blocks have exactly one.
+    pub branches: Vec<Vec<Layer>>,
+    /// Layers after the addition.
+    pub post: Vec<Layer>,
+}
+
+/// The road around a block's branches.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shortcut {
+    /// No shortcut: a plain block.
+    None,
+    /// `x` unchanged.
+    Identity,
+    /// Option A of He et al. 2015: every `stride`-th pixel; new channels are zeros, the same
+    /// number `pad_before` and `pad_after` the old ones.
+    SubsamplePad {
+        /// Step in rows and columns.
+        stride: usize,
+        /// Zero channels put before the input's channels.
+        pad_before: usize,
+        /// Zero channels put after them.
+        pad_after: usize,
+    },
+    /// Layers of its own (options B and C: a strided 1×1 convolution and batch norm).
+    Layers(Vec<Layer>),
+}
+
+/// A named operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Full path in PyTorch's naming, such as `layer2.0.conv1`; parameters add `.weight`, `.bias`.
+    pub name: String,
+    /// What it computes.
+    pub op: Op,
+}
+
+/// What a layer computes. Slots point into the arenas that [`Layout`] describes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// Two-dimensional cross-correlation with zero padding.
+    Conv2d(Conv2d),
+    /// Batch normalisation over everything but channels.
+    BatchNorm(BatchNorm),
+    /// `y = W x + b` on a vector.
+    Linear(Linear),
+    /// Elementwise nonlinearity.
+    Activation(Activation),
+    /// Mean over rows and columns; leaves a vector of channels.
+    GlobalAveragePool,
+    /// An image to a vector, in PyTorch's order (channel, row, column).
+    Flatten,
+}
+
+/// Elementwise nonlinearities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `max(x, 0)`; its derivative at 0 is 0, as in PyTorch.
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// `x` itself: a linear network.
+    Identity,
+}
+
+/// Settings and parameters of a convolution. Weight: `(out, in / groups, kernel, kernel)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conv2d {
+    /// Channels in.
+    pub in_channels: usize,
+    /// Channels out.
+    pub out_channels: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: usize,
+    /// Step in rows and columns.
+    pub stride: usize,
+    /// Zeros added on each side.
+    pub padding: usize,
+    /// Groups of channels convolved apart.
+    pub groups: usize,
+    /// The weight, PyTorch's layout.
+    pub weight: Slot,
+    /// One number a channel, if there is a bias.
+    pub bias: Option<Slot>,
+}
+
+/// Settings and parameters of a batch normalisation, `y = γ (x − μ)/√(σ² + ε) + β`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchNorm {
+    /// Channels.
+    pub channels: usize,
+    /// ε, inside the root.
+    pub epsilon: f64,
+    /// Weight of the newest batch in the running statistics (PyTorch's meaning).
+    pub momentum: f64,
+    /// γ.
+    pub weight: Slot,
+    /// β.
+    pub bias: Slot,
+    /// Running mean, in the state arena.
+    pub running_mean: Slot,
+    /// Running variance (unbiased, as PyTorch keeps it), in the state arena.
+    pub running_var: Slot,
+}
+
+/// Settings and parameters of a linear layer. Weight: `(out, in)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Linear {
+    /// Features in.
+    pub in_features: usize,
+    /// Features out.
+    pub out_features: usize,
+    /// The weight, PyTorch's layout.
+    pub weight: Slot,
+    /// One number an output, if there is a bias.
+    pub bias: Option<Slot>,
+}
+
+impl Shape {
+    /// An image of `channels` × `height` × `width`.
+    pub const fn new(channels: usize, height: usize, width: usize) -> Self {
+        Self { channels, height, width }
+    }
+
+    /// A vector of `features`.
+    pub const fn vector(features: usize) -> Self {
+        Self::new(features, 1, 1)
+    }
+
+    /// Numbers in one sample.
+    pub const fn len(&self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Whether a dimension is zero.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
+    }
+}
+
+impl Block {
+    /// Whether input and output can differ in shape: such blocks change the stage and are
+    /// reported apart in lesion studies.
+    pub fn is_downsampling(&self) -> bool {
+        let strided = |layer: &Layer| {
+            matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels)
+        };
+        match &self.shortcut {
+            Shortcut::Identity => false,
+            Shortcut::SubsamplePad { .. } | Shortcut::Layers(_) => true,
+            Shortcut::None => self.branches.iter().flatten().any(strided),
+        }
+    }
+}
