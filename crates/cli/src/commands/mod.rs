@@ -1,0 +1,11 @@
+//! One file a command (or a pair of sisters): call the library, show what it says.
+
+pub mod bench;
+pub mod data;
+pub mod explain;
+pub mod figures;
+pub mod plan;
+pub mod results;
+pub mod run;
+pub mod shell;
+pub mod status;

@@ -1,0 +1,108 @@
+//! `reslab plan` and `reslab validate`: an experiment before it runs.
+
+use std::path::{Path, PathBuf};
+
+use reslab_sweep::{MissingData, Plan, PlanOptions};
+
+use crate::arguments::{PlanArguments, ValidateArguments};
+use crate::message::{self, Ending, Failure};
+use crate::output::{self, count, duration};
+
+/// Reads every file, and tells the mistakes of all before giving up.
+pub fn load_all(
+    files: &[PathBuf],
+    overrides: &[String],
+    missing_data: MissingData,
+) -> Result<Vec<Plan>, Failure> {
+    let options = PlanOptions {
+        overrides: overrides.to_vec(),
+        missing_data,
+    };
+    let mut plans = Vec::new();
+    let mut mistakes = Vec::new();
+    for file in files {
+        match reslab_sweep::load(file, &options) {
+            Ok(plan) => plans.push(plan),
+            Err(error) => mistakes.push(Failure::from_error(&error)),
+        }
+    }
+    let Some(last) = mistakes.pop() else {
+        return Ok(plans);
+    };
+    for mistake in mistakes {
+        mistake.report();
+    }
+    Err(last)
+}
+
+/// Reads one file.
+pub fn load(
+    file: &Path,
+    overrides: &[String],
+    missing_data: MissingData,
+) -> Result<Plan, Failure> {
+    let options = PlanOptions {
+        overrides: overrides.to_vec(),
+        missing_data,
+    };
+    reslab_sweep::load(file, &options).map_err(|error| Failure::from_error(&error))
+}
+
+/// Shows the runs of a file, how many are done, and how long the others take.
+pub fn plan(arguments: &PlanArguments) -> Result<Ending, Failure> {
+    let plan = load(
+        &arguments.file,
+        &arguments.overrides.set,
+        MissingData::Note,
+    )?;
+    if arguments.json {
+        output::print(&format!("{:#}\n", plan.to_json()))?;
+    } else {
+        tell_notes(&plan);
+        show(&plan, &arguments.place.out, None)?;
+    }
+    Ok(Ending::Well)
+}
+
+/// Prints a plan: its runs, what is done, the time of the rest.
+pub fn show(plan: &Plan, out: &Path, threads: Option<usize>) -> Result<(), Failure> {
+    let status =
+        reslab_sweep::status(plan, out).map_err(|error| Failure::from_error(&error))?;
+    let estimate = plan.estimate(out, threads);
+    let done = status.finished + status.diverged;
+    let left = status.planned.saturating_sub(done);
+    let text = plan.to_string();
+    let mut text = text.trim_end().to_owned();
+    text.push_str(&format!("\n\n{}, {done} done", count(status.planned, "run")));
+    if left > 0 {
+        text.push_str(&format!(
+            ", {left} to do: about {} ({})",
+            duration(estimate.seconds),
+            estimate.from
+        ));
+    }
+    text.push('\n');
+    output::print(&text)
+}
+
+/// Checks files without running them.
+pub fn validate(arguments: &ValidateArguments) -> Result<Ending, Failure> {
+    let plans = load_all(
+        &arguments.files,
+        &arguments.overrides.set,
+        MissingData::Note,
+    )?;
+    for plan in &plans {
+        tell_notes(plan);
+        let file = plan.experiment.file.display();
+        output::print(&format!("{file}: valid, {}\n", count(plan.runs.len(), "run")))?;
+    }
+    Ok(Ending::Well)
+}
+
+/// What the reader of a file should know although nothing is wrong.
+pub fn tell_notes(plan: &Plan) {
+    for note in &plan.notes {
+        message::warning(note);
+    }
+}
