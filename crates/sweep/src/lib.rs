@@ -11,7 +11,10 @@
 pub mod diagnostic;
 pub mod error;
 pub mod event;
+pub mod expand;
+pub mod file;
 pub mod options;
+pub mod overrides;
 pub mod plan;
 pub mod status;
 
