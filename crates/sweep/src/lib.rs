@@ -1,25 +1,40 @@
 //! Experiment files: read, expanded into runs, checked, executed, resumed, looked up.
 //!
 //! ```text
-//! file  ──▶  located tree  ──▶  overrides  ──▶  expand  ──▶  resolve, check  ──▶  Plan  ──▶  execute
+//! file ─▶ located tree ─▶ overrides ─▶ expand ─▶ resolve ─▶ check ─▶ Plan ─▶ execute
 //! ```
 //!
 //! [`load`] does everything before the first run; [`execute`] does the runs; [`status`],
 //! [`explain`] and [`results`] read what a folder holds. Nothing here prints: progress is
 //! pushed to a sink as [`Event`]s, mistakes are returned as [`Diagnostic`]s.
 
+pub mod check;
+pub mod cost;
 pub mod diagnostic;
 pub mod error;
+pub mod estimate;
 pub mod event;
+pub mod exclude;
+pub mod expand;
+pub mod file;
+pub mod json_schema;
+pub mod load;
+pub mod names;
 pub mod options;
+pub mod overrides;
 pub mod plan;
+pub mod resolve;
 pub mod status;
 
 pub use diagnostic::Diagnostic;
 pub use error::SweepError;
+pub use estimate::Estimate;
 pub use event::Event;
+pub use json_schema::schema;
+pub use load::{load, load_text};
 pub use options::{Failure, MissingData, PlanOptions, Report, RunOptions, folder};
-pub use plan::{Estimate, Experiment, Plan, Run, load, load_text};
+pub use plan::{Experiment, Plan, Run};
+pub use resolve::RunConfig;
 pub use status::{Explanation, Query, RunState, RunStatus, Status, explain, results, status};
 
 use std::sync::atomic::AtomicBool;
@@ -34,9 +49,4 @@ pub fn execute(
     Err(SweepError::System {
         message: "Executing is not there yet.".into(),
     })
-}
-
-/// The JSON Schema (draft-07) of experiment files, as committed in `experiments/schema.json`.
-pub fn schema() -> String {
-    String::new()
 }

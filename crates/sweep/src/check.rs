@@ -1,0 +1,137 @@
+//! Everything that can be known to fail is found here, before the first run starts: data,
+//! shapes, ranges, batches that do not fit.
+
+use std::collections::HashMap;
+
+use reslab_nn::data::{self, DataError, DataName, DataShape, SyntheticKind};
+use reslab_nn::families;
+use reslab_nn::train::LossKind;
+
+use crate::cost::run_multiply_adds;
+use crate::file::{Mistake, Node};
+use crate::options::MissingData;
+use crate::resolve::{RunConfig, model_mistake};
+
+/// Checks runs, remembering what it has looked up.
+pub struct Checker {
+    missing_data: MissingData,
+    shapes: HashMap<String, Option<DataShape>>,
+    /// Remarks gathered.
+    pub notes: Vec<String>,
+}
+
+/// What checking a run brings to light.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Checked {
+    /// Multiply-adds of the run; 0 if the data are not there to count.
+    pub multiply_adds: f64,
+    /// Training samples; 0 if unknown.
+    pub train_len: usize,
+}
+
+impl Checker {
+    /// A checker that has seen nothing.
+    pub fn new(missing_data: MissingData) -> Self {
+        Self {
+            missing_data,
+            shapes: HashMap::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Checks one run; `tree` is what was written of it, for the places of mistakes.
+    pub fn check(&mut self, config: &RunConfig, tree: &Node) -> Result<Checked, Mistake> {
+        ranges(config, tree)?;
+        let Some(shape) = self.shape(config, tree)? else {
+            return Ok(Checked::default());
+        };
+        targets(config, tree)?;
+        batches(config, &shape, tree)?;
+        let network = families::build(&config.model, shape.shape, shape.outputs)
+            .map_err(|error| model_mistake(tree, &error))?;
+        let multiply_adds =
+            run_multiply_adds(&network, &config.train, shape.train_len, shape.test_len);
+        Ok(Checked {
+            multiply_adds,
+            train_len: shape.train_len,
+        })
+    }
+
+    fn shape(&mut self, config: &RunConfig, tree: &Node) -> Result<Option<DataShape>, Mistake> {
+        let key = serde_json::to_string(&config.data).unwrap_or_default();
+        if let Some(known) = self.shapes.get(&key) {
+            return Ok(known.clone());
+        }
+        let shape = match data::describe(&config.data) {
+            Ok(shape) => Some(shape),
+            Err(error @ DataError::Missing { .. }) if self.missing_data == MissingData::Note => {
+                self.notes.push(format!("Shapes are not checked: {error}"));
+                None
+            }
+            Err(error) => return Err(data_mistake(tree, &error)),
+        };
+        self.shapes.insert(key, shape.clone());
+        Ok(shape)
+    }
+}
+
+fn data_mistake(tree: &Node, error: &DataError) -> Mistake {
+    let path = match error {
+        DataError::Setting { key, .. } => format!("data.{key}"),
+        _ => "data.name".to_owned(),
+    };
+    Mistake::new(tree.locate(&path), error.to_string())
+}
+
+/// What the settings say of themselves.
+fn ranges(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
+    if let Some(problem) = config.train.problems(config.model.batch_norm).first() {
+        let at = tree.locate(&format!("train.{}", problem.field));
+        return Err(Mistake::new(
+            at,
+            format!("`train.{}` {}", problem.field, problem.message),
+        ));
+    }
+    let gain = config.init.gain;
+    if !(gain > 0.0 && gain.is_finite()) {
+        let message = format!("`init.gain` must be a number above 0, but is {gain}.");
+        return Err(Mistake::new(tree.locate("init.gain"), message));
+    }
+    if config.measure.every == 0 {
+        let message =
+            "`measure.every` must be at least 1: layers are measured every so many epochs.";
+        return Err(Mistake::new(tree.locate("measure.every"), message));
+    }
+    Ok(())
+}
+
+/// Cross-entropy needs classes.
+fn targets(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
+    let kind = config
+        .data
+        .synthetic
+        .as_ref()
+        .map(|synthetic| synthetic.kind);
+    let values = config.data.name == DataName::Synthetic
+        && matches!(kind, Some(SyntheticKind::Teacher | SyntheticKind::Identity));
+    if values && config.train.loss.kind == LossKind::CrossEntropy {
+        let message = "`cross-entropy` needs classes, but the targets of these data are numbers.";
+        let mistake = Mistake::new(tree.locate("train.loss.kind"), message);
+        return Err(mistake.advise("`train: {loss: {kind: squared-error}}`"));
+    }
+    Ok(())
+}
+
+fn batches(config: &RunConfig, shape: &DataShape, tree: &Node) -> Result<(), Mistake> {
+    let steps = config
+        .train
+        .steps_per_epoch(shape.train_len, config.model.batch_norm);
+    if steps == 0 {
+        let message = format!(
+            "The training set of {} samples gives no batch of {}.",
+            shape.train_len, config.train.batch_size
+        );
+        return Err(Mistake::new(tree.locate("train.batch_size"), message));
+    }
+    Ok(())
+}
