@@ -130,12 +130,8 @@ fn contours(
             OutlineCurve::Quad(a, c, b) => {
                 // The cubic with the same course.
                 let (a, c, b) = (at(a), at(c), at(b));
-                let third = |p: (f64, f64)| {
-                    (
-                        p.0 + 2.0 / 3.0 * (c.0 - p.0),
-                        p.1 + 2.0 / 3.0 * (c.1 - p.1),
-                    )
-                };
+                let third =
+                    |p: (f64, f64)| (p.0 + 2.0 / 3.0 * (c.0 - p.0), p.1 + 2.0 / 3.0 * (c.1 - p.1));
                 flatten([a, third(a), third(b), b], tolerance, contour);
             }
             OutlineCurve::Cubic(a, c, d, b) => {

@@ -175,7 +175,11 @@ pub struct Linear {
 impl Shape {
     /// An image of `channels` × `height` × `width`.
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self { channels, height, width }
+        Self {
+            channels,
+            height,
+            width,
+        }
     }
 
     /// A vector of `features`.
@@ -204,9 +208,7 @@ impl Block {
     /// Whether input and output can differ in shape: such blocks change the stage and are
     /// reported apart in lesion studies.
     pub fn is_downsampling(&self) -> bool {
-        let strided = |layer: &Layer| {
-            matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels)
-        };
+        let strided = |layer: &Layer| matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels);
         match &self.shortcut {
             Shortcut::Identity => false,
             Shortcut::SubsamplePad { .. } | Shortcut::Layers(_) => true,
