@@ -1,0 +1,141 @@
+//! Figures as data: panels in rows beside a legend, laid out into a scene.
+//!
+//! Panels of a row share their y axis: only the first carries its labels. The legend stands right
+//! of the panels and notes below them, so neither can cover data.
+
+mod clip;
+mod layout;
+mod legend;
+mod panel;
+#[cfg(test)]
+mod tests;
+
+use crate::axes::Axis;
+use crate::scene::Shape;
+use crate::theme::Rgb;
+
+pub use layout::lay_out;
+
+/// A whole figure.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// What it shows, in one sentence.
+    pub title: String,
+    /// Panels, row by row from the top.
+    pub rows: Vec<Vec<Panel>>,
+    /// Width and height of the frame of each panel in logical pixels.
+    pub panel_size: (f64, f64),
+    /// Legend, section by section.
+    pub legend: Vec<Section>,
+    /// What a reader must know besides: printed under the panels.
+    pub notes: Vec<String>,
+}
+
+/// One pair of axes with what is drawn in them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// Printed above; may be empty.
+    pub title: String,
+    /// Horizontal axis.
+    pub x: Axis,
+    /// Vertical axis.
+    pub y: Axis,
+    /// What is drawn, the first at the back. Values beyond the axes are cut off at the frame.
+    pub layers: Vec<Layer>,
+}
+
+/// Data drawn in a panel, in the units of its axes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Layer {
+    /// The area between a lower and an upper curve: (x, low, high).
+    Band {
+        /// Its points in order of x.
+        points: Vec<(f64, f64, f64)>,
+        /// Colour, drawn lightly.
+        color: Rgb,
+    },
+    /// A curve.
+    Line {
+        /// Its points.
+        points: Vec<(f64, f64)>,
+        /// Colour.
+        color: Rgb,
+        /// Width in pixels.
+        width: f64,
+        /// Dashed rather than solid.
+        dashed: bool,
+    },
+    /// Vertical intervals with caps: (x, low, high).
+    Intervals {
+        /// Its points.
+        points: Vec<(f64, f64, f64)>,
+        /// Colour.
+        color: Rgb,
+    },
+    /// Marks at points; one beyond the axes is put on the frame.
+    Marks {
+        /// Its points.
+        points: Vec<(f64, f64)>,
+        /// Shape of the marks.
+        shape: Shape,
+        /// Half their width in pixels.
+        radius: f64,
+        /// Colour.
+        color: Rgb,
+        /// From 0 (invisible) to 1.
+        opacity: f64,
+    },
+}
+
+/// A part of a legend under its own heading.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Section {
+    /// Heading; may be empty.
+    pub heading: String,
+    /// Its entries in order.
+    pub entries: Vec<Entry>,
+}
+
+/// A line of a legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// What stands in front of the label.
+    pub sample: Sample,
+    /// The label.
+    pub label: String,
+}
+
+/// The sample in front of a legend's label.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sample {
+    /// A stretch of a curve.
+    Line {
+        /// Colour.
+        color: Rgb,
+        /// Dashed rather than solid.
+        dashed: bool,
+    },
+    /// A mark, with a stretch of curve through it if `line`.
+    Mark {
+        /// Its shape.
+        shape: Shape,
+        /// Colour.
+        color: Rgb,
+        /// Half its width in pixels.
+        radius: f64,
+        /// From 0 (invisible) to 1.
+        opacity: f64,
+        /// Whether a curve runs through it.
+        line: bool,
+    },
+    /// A patch of a band.
+    Band {
+        /// Colour.
+        color: Rgb,
+    },
+    /// A vertical interval with caps.
+    Interval {
+        /// Colour.
+        color: Rgb,
+    },
+}
