@@ -55,7 +55,7 @@ pub fn aligned(table: &Table, preset: &str) -> String {
 }
 
 /// A cell for reading.
-fn short(cell: &Cell) -> String {
+pub fn short(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Integer(number) => number.to_string(),

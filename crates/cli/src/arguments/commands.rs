@@ -10,7 +10,7 @@ Examples:
   reslab run a.yaml b.yaml --out /mnt/results      two experiments, another results folder
   reslab run a.yaml --set train.lr=0.05            the file with one setting changed
   reslab run a.yaml --set seeds=5 --dry-run        what would run, and how long it would take
-  reslab run a.yaml --only depth=56                only the runs whose name or id matches
+  reslab run a.yaml --only depth=56                only the runs with this in their name
   reslab run a.yaml --retry-failed                 try again what failed
   reslab run a.yaml --json > finished.jsonl        one JSON object a finished run";
 
@@ -33,7 +33,7 @@ pub struct RunArguments {
     /// Show what would run, and run nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Only the runs whose name contains RUN or whose id begins with it.
+    /// Only the runs of this name, id, or parts of a name, such as depth=56,seed=0.
     #[arg(long, value_name = "RUN")]
     pub only: Option<String>,
     /// Start no further run after the first failure.
@@ -220,13 +220,9 @@ Examples:
 /// The commands of `reslab data`.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// List the data sets and where each is looked for.
+    /// List the data sets, and where each of them is.
     #[command(help_template = super::TEMPLATE, before_help = "Examples:\n  reslab data list")]
-    List {
-        /// Folder to look in, besides RESLAB_DATA and the usual places.
-        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-        root: Option<PathBuf>,
-    },
+    List,
     /// Read a data set whole and say what it holds, or what is wrong with it.
     #[command(
         help_template = super::TEMPLATE,
@@ -251,7 +247,7 @@ pub enum DataCommand {
     Get {
         /// Name of the data set.
         name: String,
-        /// Folder to put it into (default: RESLAB_DATA, else data).
+        /// Folder to put it into (default: RESLAB_DATA, else ~/.local/share/reslab).
         #[arg(long, alias = "root", value_name = "DIR", value_hint = ValueHint::DirPath)]
         to: Option<PathBuf>,
         /// Folder of a mirror to download from, instead of the official address.

@@ -2,6 +2,7 @@
 
 use reslab_sweep::MissingData;
 
+use super::stored::{self, StoredRun};
 use super::plan;
 use crate::arguments::ExplainArguments;
 use crate::message::{Ending, Failure};
@@ -17,8 +18,62 @@ pub fn explain(arguments: &ExplainArguments) -> Result<Ending, Failure> {
                 .map_err(|error| Failure::from_error(&error))?
                 .to_string()
         }
-        None => stored(arguments)?,
+        None => in_words(&find(arguments)?),
     };
     output::print(&format!("{}\n", text.trim_end()))?;
     Ok(Ending::Well)
+}
+
+/// The one stored run whose id begins as asked for.
+fn find(arguments: &ExplainArguments) -> Result<StoredRun, Failure> {
+    let (wanted, out) = (&arguments.run, &arguments.place.out);
+    let mut found = Vec::new();
+    for folder in stored::experiments(out) {
+        for id in stored::ids(&folder) {
+            if !wanted.is_empty() && id.as_str().starts_with(wanted.as_str()) {
+                found.push((folder.clone(), id));
+            }
+        }
+    }
+    match found.pop() {
+        Some((folder, id)) if found.is_empty() => stored::read(&folder, id),
+        None => Err(Failure::Input(format!(
+            "No run in {} has an id that begins with `{wanted}`. Name the experiment file after \
+             the run to look it up by name: reslab explain {wanted} FILE.",
+            out.display()
+        ))),
+        Some(last) => {
+            found.push(last);
+            let places = found
+                .iter()
+                .map(|(folder, id)| format!("\n  {id} in {}", folder.display()));
+            Err(Failure::Input(format!(
+                "Several runs have an id that begins with `{wanted}`:{}",
+                places.collect::<String>()
+            )))
+        }
+    }
+}
+
+/// Where a stored run stands, what it measured, and its settings.
+fn in_words(run: &StoredRun) -> String {
+    let mut text = format!("{} in {}: {}", run.id, run.folder.display(), run.state);
+    if !run.detail.is_empty() {
+        text.push_str(&format!("\n{}", run.detail));
+    }
+    let Some(record) = &run.record else {
+        text.push_str(match run.state {
+            "failed" => "\n\nIt is tried again with `reslab run FILE --retry-failed`.",
+            "running" => "\n\nA process is at it now.",
+            "interrupted" => "\n\nThe next `reslab run` goes on from its checkpoint.",
+            _ => "",
+        });
+        return text;
+    };
+    text.push_str("\n\nA run with exactly these settings is taken from here:\n");
+    text.push_str(&format!("{:#}\n\nIt measured:\n", record.config));
+    for (name, cell) in record.metrics.cells() {
+        text.push_str(&format!("  {name:28}{}\n", output::short(&cell)));
+    }
+    text
 }

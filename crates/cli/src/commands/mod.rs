@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod data;
+pub mod ending;
 pub mod explain;
 pub mod figures;
 pub mod plan;
@@ -9,3 +10,4 @@ pub mod results;
 pub mod run;
 pub mod shell;
 pub mod status;
+pub mod stored;

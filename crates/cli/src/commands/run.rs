@@ -87,17 +87,16 @@ fn close(plan: &Plan, arguments: &RunArguments, report: &Report) -> Result<Endin
         message::say(interrupt::HOW_TO_CONTINUE);
         return Ok(Ending::Interrupted);
     }
-    let drawn = if arguments.no_figures || report.tables.is_empty() {
-        Vec::new()
+    let drawing = if arguments.no_figures || report.tables.is_empty() {
+        None
     } else {
         // The runs are safe: a figure that cannot be drawn is no reason to call them failed.
-        figures::draw(&report.folder).unwrap_or_else(|failure| {
-            message::warning(&format!("no figures: {failure}"));
-            Vec::new()
-        })
+        figures::draw(&report.folder)
+            .inspect_err(|failure| message::warning(&format!("no figures: {failure}")))
+            .ok()
     };
     if !arguments.quiet {
-        ending::tell(plan, report, &drawn);
+        ending::tell(plan, report, drawing.as_ref());
     }
     if report.failures.is_empty() {
         return Ok(Ending::Well);

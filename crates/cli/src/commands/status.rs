@@ -5,7 +5,7 @@ use std::path::Path;
 use reslab_sweep::{MissingData, RunState, Status};
 use serde_json::json;
 
-use super::plan;
+use super::{plan, stored};
 use crate::arguments::StatusArguments;
 use crate::message::{Ending, Failure};
 use crate::output::{self, count};
@@ -76,4 +76,47 @@ fn word(state: RunState) -> &'static str {
         RunState::Interrupted => "interrupted",
         RunState::Waiting => "waiting",
     }
+}
+
+/// The runs that left a trace in a results folder. Without the experiment file their names and the
+/// runs not begun are unknown.
+fn of_folder(folder: &Path, as_json: bool) -> Result<(), Failure> {
+    let runs = stored::ids(folder)
+        .into_iter()
+        .map(|id| stored::read(folder, id))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    if runs.is_empty() {
+        return Err(Failure::Input(format!(
+            "{} holds no runs. Give the results folder of an experiment, such as \
+             results/quickstart, or an experiment file.",
+            folder.display()
+        )));
+    }
+    let states = ["finished", "diverged", "damaged", "failed", "running", "interrupted", "waiting"];
+    let count_of = |state| runs.iter().filter(|run| run.state == state).count();
+    if as_json {
+        let list: Vec<_> = runs
+            .iter()
+            .map(|run| json!({"id": run.id.as_str(), "state": run.state, "detail": run.detail}))
+            .collect();
+        let mut object = json!({"folder": folder.display().to_string(), "runs": list});
+        for state in states {
+            object[state] = count_of(state).into();
+        }
+        return output::print(&format!("{object:#}\n"));
+    }
+    let mut text = String::new();
+    for run in &runs {
+        let line = format!("{}  {:11}  {}", run.id, run.state, run.detail);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let counts: Vec<String> = states
+        .into_iter()
+        .filter(|state| count_of(state) > 0)
+        .map(|state| format!("{} {state}", count_of(state)))
+        .collect();
+    let known = count(runs.len(), "run");
+    text.push_str(&format!("{}: {known}, {}\n", folder.display(), counts.join(", ")));
+    output::print(&text)
 }
