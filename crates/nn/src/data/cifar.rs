@@ -85,6 +85,18 @@ pub(crate) const CIFAR100: Layout = Layout {
     archive_sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
 };
 
+/// SHA-256 of the official files of CIFAR-100.
+pub(crate) const CIFAR100_MEMBERS: [(&str, &str); 2] = [
+    (
+        "train.bin",
+        "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29",
+    ),
+    (
+        "test.bin",
+        "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a",
+    ),
+];
+
 impl Layout {
     const fn record(&self) -> usize {
         self.labels.len() + IMAGE
