@@ -5,28 +5,24 @@
 //! green, then blue. Here they become channels-last.
 //!
 //! Checked on every load: sizes, label ranges, exactly the same number of images in each class,
-//! and for CIFAR-10 that the images are the official ones, in whatever order (see [`fingerprint`]).
+//! and for CIFAR-10 that the images are the official ones, in whatever order (see [`super::cifar_records`]).
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
-use rayon::prelude::*;
-use sha2::{Digest, Sha256};
 
-use super::raw::{Pixels, Raw, RawSplit};
-use super::{DataError, DataName, Targets, checksum};
+use super::cifar_records::SplitReader;
+use super::raw::Raw;
+use super::{DataError, DataName};
 use crate::network::Shape;
 
 /// Shape of an image.
 pub(crate) const SHAPE: Shape = Shape::new(3, 32, 32);
 
 /// Bytes of an image.
-const IMAGE: usize = 3072;
-
-/// Pixels of one colour plane.
-const PLANE: usize = 1024;
+pub(crate) const IMAGE: usize = 3072;
 
 /// What the files of one of the two data sets look like.
 pub(crate) struct Layout {
@@ -44,7 +40,8 @@ pub(crate) struct Layout {
     pub train_records: usize,
     /// Records in the test file.
     pub test_records: usize,
-    /// Sums of the records of both splits, if they are known; see [`fingerprint`].
+    /// Sums of the records of both splits, if they are known; see
+    /// [`super::cifar_records`].
     pub fingerprints: Option<[&'static str; 2]>,
     /// SHA-256 of the official `.tar.gz`.
     pub archive_sha256: &'static str,
@@ -85,8 +82,21 @@ pub(crate) const CIFAR100: Layout = Layout {
     archive_sha256: "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
 };
 
+/// SHA-256 of the official files of CIFAR-100.
+pub(crate) const CIFAR100_MEMBERS: [(&str, &str); 2] = [
+    (
+        "train.bin",
+        "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29",
+    ),
+    (
+        "test.bin",
+        "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a",
+    ),
+];
+
 impl Layout {
-    const fn record(&self) -> usize {
+    /// Bytes of a record.
+    pub const fn record(&self) -> usize {
         self.labels.len() + IMAGE
     }
 
@@ -256,161 +266,6 @@ fn read_archive(layout: &Layout, place: &Path, take: &mut Take) -> Result<(), Da
     // The archive ends before the gzip stream does: read on, so that its checksum is compared.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     Ok(())
-}
-
-/// Gathers the records of one split.
-struct SplitReader {
-    part: usize,
-    /// Channels-last images of each file, by its place in the list of files.
-    pixels: Vec<(usize, Vec<u8>, Vec<u32>)>,
-    sum: [u64; 4],
-}
-
-impl SplitReader {
-    fn new(layout: &Layout, part: usize) -> Self {
-        let files = if part == 0 {
-            layout.train_files
-        } else {
-            layout.test_files
-        };
-        Self {
-            part,
-            pixels: Vec::with_capacity(files.len()),
-            sum: [0; 4],
-        }
-    }
-
-    /// Checks and keeps one file.
-    fn add(
-        &mut self,
-        layout: &Layout,
-        index: usize,
-        place: &str,
-        bytes: &[u8],
-    ) -> Result<(), DataError> {
-        let record = layout.record();
-        let mut labels = Vec::with_capacity(bytes.len() / record);
-        for (number, bytes) in bytes.chunks_exact(record).enumerate() {
-            for (&label, &(what, values)) in bytes.iter().zip(layout.labels) {
-                if usize::from(label) >= values {
-                    return Err(DataError::damaged(
-                        format!("{place}, record {number} (byte {})", number * record),
-                        format!("{what} {label}"),
-                        format!("a {what} of 0 to {}", values - 1),
-                    ));
-                }
-            }
-            labels.push(u32::from(bytes[layout.labels.len() - 1]));
-        }
-        let mut pixels = vec![0; labels.len() * IMAGE];
-        let interleave = |(output, record): (&mut [u8], &[u8])| {
-            let image = &record[layout.labels.len()..];
-            let (red, rest) = image.split_at(PLANE);
-            let (green, blue) = rest.split_at(PLANE);
-            let planes = red.iter().zip(green).zip(blue);
-            for (pixel, ((&r, &g), &b)) in output.chunks_exact_mut(3).zip(planes) {
-                pixel.copy_from_slice(&[r, g, b]);
-            }
-        };
-        pixels
-            .par_chunks_exact_mut(IMAGE)
-            .zip(bytes.par_chunks_exact(record))
-            .with_min_len(256)
-            .for_each(interleave);
-        if layout.fingerprints.is_some() {
-            let sum = fingerprint(bytes, record);
-            self.sum = add(self.sum, sum);
-        }
-        self.pixels.push((index, pixels, labels));
-        Ok(())
-    }
-
-    /// Checks the split as a whole and joins its files.
-    fn finish(mut self, layout: &Layout, place: &Path) -> Result<RawSplit, DataError> {
-        // An archive may hold its members in any order.
-        self.pixels.sort_by_key(|(index, ..)| *index);
-        let (mut bytes, mut labels) = (Vec::new(), Vec::new());
-        bytes.reserve_exact(self.pixels.iter().map(|(_, pixels, _)| pixels.len()).sum());
-        for (_, pixels, file_labels) in self.pixels {
-            bytes.extend_from_slice(&pixels);
-            labels.extend(file_labels);
-        }
-        let split = if self.part == 0 { "training" } else { "test" };
-        check_balance(layout, &labels, split, place)?;
-        if let Some(known) = layout.fingerprints {
-            let found = text(self.sum);
-            if found != known[self.part] {
-                return Err(DataError::damaged(
-                    format!("{}, {split} images", place.display()),
-                    format!(
-                        "images that are not {}'s (sum of records {found})",
-                        layout.name
-                    ),
-                    format!(
-                        "the official images, in any order (sum {})",
-                        known[self.part]
-                    ),
-                ));
-            }
-        }
-        let len = labels.len();
-        Ok(RawSplit {
-            pixels: Pixels::Bytes(bytes),
-            targets: Targets::Classes(labels),
-            len,
-        })
-    }
-}
-
-fn check_balance(
-    layout: &Layout,
-    labels: &[u32],
-    split: &str,
-    place: &Path,
-) -> Result<(), DataError> {
-    let mut counts = vec![0_usize; layout.classes];
-    labels.iter().for_each(|&label| counts[label as usize] += 1);
-    let expected = labels.len() / layout.classes;
-    match counts.iter().position(|&count| count != expected) {
-        None => Ok(()),
-        Some(class) => Err(DataError::damaged(
-            place.display().to_string(),
-            format!("{} {split} images of class {class}", counts[class]),
-            format!("exactly {expected} of every class"),
-        )),
-    }
-}
-
-/// A sum of records that does not depend on their order: the SHA-256 of each record, read as four
-/// little-endian 64-bit words, added up word by word (wrapping).
-///
-/// It tells whether the images and labels are the official ones even where the order inside the
-/// split is another. It guards against accidents, not against forgers.
-fn fingerprint(bytes: &[u8], record: usize) -> [u64; 4] {
-    let words = |record: &[u8]| {
-        let digest: [u8; 32] = Sha256::digest(record).into();
-        let word = |i: usize| {
-            digest[8 * i..]
-                .iter()
-                .take(8)
-                .rev()
-                .fold(0, |w, &b| w << 8 | u64::from(b))
-        };
-        [word(0), word(1), word(2), word(3)]
-    };
-    bytes
-        .par_chunks_exact(record)
-        .with_min_len(256)
-        .map(words)
-        .reduce(|| [0; 4], add)
-}
-
-fn add(left: [u64; 4], right: [u64; 4]) -> [u64; 4] {
-    std::array::from_fn(|i| left[i].wrapping_add(right[i]))
-}
-
-fn text(sum: [u64; 4]) -> String {
-    checksum::hex(&sum.map(u64::to_be_bytes).concat())
 }
 
 /// Names of the classes, in the order of the labels.
