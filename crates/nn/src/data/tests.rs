@@ -1,0 +1,1 @@
+//! The data sets end to end, on small files made here.
