@@ -2,19 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use reslab_results::ResultsError;
+
 use crate::render::RenderError;
 
 /// Why nothing could be drawn. Tables that merely lack rows are no error: see `Skipped`.
 #[derive(Debug, thiserror::Error)]
 pub enum FigureError {
     /// A table could not be read.
-    #[error("The table {} could not be read: {message}", path.display())]
-    Table {
-        /// Its file.
-        path: PathBuf,
-        /// What the reader said.
-        message: String,
-    },
+    #[error(transparent)]
+    Table(#[from] ResultsError),
     /// The drawing itself failed.
     #[error(transparent)]
     Render(#[from] RenderError),

@@ -89,11 +89,16 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
                     let figure = if index < MOST_GROUPS {
                         (spec.draw)(tables, group)
                     } else {
-                        Err(format!("only the first {MOST_GROUPS} combinations of settings are drawn"))
+                        Err(format!(
+                            "only the first {MOST_GROUPS} combinations of settings are drawn"
+                        ))
                     };
                     match figure {
                         Ok(figure) => write_figure(&figure, out, &name, &mut drawing.files)?,
-                        Err(reason) => drawing.skipped.push(Skipped { figure: name, reason }),
+                        Err(reason) => drawing.skipped.push(Skipped {
+                            figure: name,
+                            reason,
+                        }),
                     }
                 }
             }

@@ -148,9 +148,8 @@ fn table_runs(table: &Table) -> Vec<Run> {
 }
 
 fn unit(table: &Table) -> &'static str {
-    let connected = |row: reslab_results::table::Row<'_>| {
-        row.text("model_family") == Some("fully-connected")
-    };
+    let connected =
+        |row: reslab_results::table::Row<'_>| row.text("model_family") == Some("fully-connected");
     if table.iter().all(connected) {
         "blocks"
     } else {
@@ -266,7 +265,7 @@ mod tests {
     #[test]
     fn runs_of_other_settings_stay_apart() {
         let mut made = Synthetic::default();
-        for width in [8, 16] {
+        for width in [8i64, 16] {
             for (depth, residual) in [(20, false), (56, false), (20, true)] {
                 let set = settings(depth, residual, 0)
                     .with("model_width", width)

@@ -63,7 +63,13 @@ fn judge_group(group: &Group) -> Vec<Verdict> {
     let plain = compare(group, false, deep, shallow, TRAIN);
     let degradation = is_higher(plain.estimate);
     vec![
-        verdict(CLAIMS[0], group, &plain, degradation, sentence(group, &plain, "plain", "clean training error")),
+        verdict(
+            CLAIMS[0],
+            group,
+            &plain,
+            degradation,
+            sentence(group, &plain, "plain", "clean training error"),
+        ),
         residual_cures(group, (deep, shallow), degradation),
         not_overfitting(group, (deep, shallow), degradation),
     ]
@@ -72,7 +78,10 @@ fn judge_group(group: &Group) -> Vec<Verdict> {
 fn residual_cures(group: &Group, (deep, shallow): (i64, i64), degradation: Status) -> Verdict {
     let depths = group.depths_of(true);
     if !depths.contains(&deep) || !depths.contains(&shallow) {
-        let why = format!("Needs residual networks of {shallow} and {deep} {}.", group.unit);
+        let why = format!(
+            "Needs residual networks of {shallow} and {deep} {}.",
+            group.unit
+        );
         return undecided(&CLAIMS[1], &group.label, &why);
     }
     let residual = compare(group, true, deep, shallow, TRAIN);
@@ -125,7 +134,10 @@ fn compare(group: &Group, residual: bool, deep: i64, shallow: i64, error: ErrorO
     let mut differences = Vec::new();
     let mut diverged = 0;
     for one in group.runs_of(deep, residual) {
-        for other in group.runs_of(shallow, residual).filter(|r| r.seed == one.seed) {
+        for other in group
+            .runs_of(shallow, residual)
+            .filter(|r| r.seed == one.seed)
+        {
             if one.diverged || other.diverged {
                 diverged += 1;
             } else if let (Some(a), Some(b)) = (error(one), error(other)) {

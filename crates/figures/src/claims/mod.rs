@@ -62,7 +62,11 @@ pub struct Verdict {
 impl fmt::Display for Verdict {
     /// One line for a terminal.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<13} {:<16} {}", self.status, self.claim, self.sentence)?;
+        write!(
+            f,
+            "{:<13} {:<16} {}",
+            self.status, self.claim, self.sentence
+        )?;
         if !self.setting.is_empty() {
             write!(f, " ({})", self.setting)?;
         }

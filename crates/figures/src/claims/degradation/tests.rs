@@ -13,8 +13,17 @@ fn tables(plain_20: &[f64], plain_56: &[f64], residual_20: &[f64], residual_56: 
         (56, true, residual_56),
     ] {
         for (seed, error) in errors.iter().enumerate() {
-            let status = if error.is_nan() { "diverged" } else { "finished" };
-            made.run(settings(depth, residual, seed as i64), status, *error, error + 0.05);
+            let status = if error.is_nan() {
+                "diverged"
+            } else {
+                "finished"
+            };
+            made.run(
+                settings(depth, residual, seed as i64),
+                status,
+                *error,
+                error + 0.05,
+            );
         }
     }
     made.tables()
@@ -28,7 +37,12 @@ use Status::{NotSupported, Supported, Undecided};
 
 #[test]
 fn clear_degradation_and_its_cure() {
-    let tables = tables(&[0.01, 0.02, 0.0], &[0.61, 0.66, 0.63], &[0.0, 0.01, 0.0], &[0.0, 0.006, 0.0]);
+    let tables = tables(
+        &[0.01, 0.02, 0.0],
+        &[0.61, 0.66, 0.63],
+        &[0.0, 0.01, 0.0],
+        &[0.0, 0.006, 0.0],
+    );
     let verdicts = judge(&tables);
     assert_eq!(statuses(&tables), [Supported, Supported, Supported]);
     let first = &verdicts[0];
@@ -41,18 +55,32 @@ fn clear_degradation_and_its_cure() {
         first.sentence,
         "Clean training error of plain 56 minus plain 20: +62.3 points (95 % interval +57.2 to +67.5, 3 seeds)."
     );
-    assert!(first.to_string().starts_with("supported     degradation      Clean"));
+    assert!(
+        first
+            .to_string()
+            .starts_with("supported     degradation      Clean")
+    );
 }
 
 #[test]
 fn no_degradation_leaves_nothing_to_cure_or_explain() {
-    let tables = tables(&[0.05, 0.05, 0.06], &[0.04, 0.05, 0.05], &[0.0; 3], &[0.0; 3]);
+    let tables = tables(
+        &[0.05, 0.05, 0.06],
+        &[0.04, 0.05, 0.05],
+        &[0.0; 3],
+        &[0.0; 3],
+    );
     assert_eq!(statuses(&tables), [NotSupported, Undecided, Undecided]);
 }
 
 #[test]
 fn residual_networks_that_degrade_too_cure_nothing() {
-    let tables = tables(&[0.0, 0.01, 0.0], &[0.3, 0.3, 0.32], &[0.0, 0.01, 0.0], &[0.2, 0.22, 0.21]);
+    let tables = tables(
+        &[0.0, 0.01, 0.0],
+        &[0.3, 0.3, 0.32],
+        &[0.0, 0.01, 0.0],
+        &[0.2, 0.22, 0.21],
+    );
     assert_eq!(statuses(&tables), [Supported, NotSupported, Supported]);
 }
 
@@ -72,9 +100,18 @@ fn one_seed_has_an_effect_but_no_verdict() {
 
 #[test]
 fn pairs_with_a_diverged_run_are_left_out_and_told() {
-    let verdicts = judge(&tables(&[0.0, 0.01, 0.0], &[f64::NAN, 0.62, 0.6], &[0.0; 3], &[0.0; 3]));
+    let verdicts = judge(&tables(
+        &[0.0, 0.01, 0.0],
+        &[f64::NAN, 0.62, 0.6],
+        &[0.0; 3],
+        &[0.0; 3],
+    ));
     assert_eq!(verdicts[0].n, 2);
-    assert!(verdicts[0].sentence.ends_with("One pair is left out: a run diverged."));
+    assert!(
+        verdicts[0]
+            .sentence
+            .ends_with("One pair is left out: a run diverged.")
+    );
     let all = judge(&tables(&[0.0, 0.0], &[f64::NAN; 2], &[0.0; 2], &[0.0; 2]));
     assert_eq!((all[0].status, all[0].n), (Undecided, 0));
 }
@@ -85,7 +122,12 @@ fn pairs_are_by_seed_not_by_order() {
     for seed in [0, 1, 2] {
         let own = 0.1 * seed as f64; // seeds differ much, the gap hardly
         made.run(settings(20, false, seed), "finished", own, own);
-        made.run(settings(56, false, 2 - seed), "finished", 0.1 * (2 - seed) as f64 + 0.05, 0.5);
+        made.run(
+            settings(56, false, 2 - seed),
+            "finished",
+            0.1 * (2 - seed) as f64 + 0.05,
+            0.5,
+        );
     }
     let verdict = &judge(&made.tables())[0];
     assert_eq!(verdict.status, Supported);
@@ -119,8 +161,15 @@ fn missing_networks_and_columns_are_undecided_with_a_reason() {
     let mut made = Synthetic::default();
     made.run(settings(20, true, 0), "finished", 0.0, 0.1);
     let verdicts = judge(&made.tables());
-    assert!(verdicts.iter().all(|v| v.status == Undecided && v.effect.is_none()));
+    assert!(
+        verdicts
+            .iter()
+            .all(|v| v.status == Undecided && v.effect.is_none())
+    );
     assert_eq!(verdicts[0].sentence, "Needs plain networks of two depths.");
     let plain_only = tables(&[0.0, 0.0], &[0.5, 0.51], &[], &[]);
-    assert_eq!(judge(&plain_only)[1].sentence, "Needs residual networks of 20 and 56 layers.");
+    assert_eq!(
+        judge(&plain_only)[1].sentence,
+        "Needs residual networks of 20 and 56 layers."
+    );
 }

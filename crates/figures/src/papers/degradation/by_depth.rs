@@ -93,7 +93,11 @@ fn top<'a>(places: impl Iterator<Item = &'a Place>) -> f64 {
     let (mut seed, mut interval) = (0.0f64, 0.0f64);
     for place in places {
         let diverged = place.diverged.iter().filter(|error| error.is_finite());
-        seed = place.values.iter().chain(diverged).fold(seed, |a, b| a.max(*b));
+        seed = place
+            .values
+            .iter()
+            .chain(diverged)
+            .fold(seed, |a, b| a.max(*b));
         if let Some((_, high)) = place.estimate.and_then(|e| e.interval) {
             interval = interval.max(high);
         }

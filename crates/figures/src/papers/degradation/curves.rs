@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use reslab_results::Table;
 
 use super::{
-    CROSS_RADIUS, common_notes, depth_color, depth_section, diverged_entry, kind_name, kinds, seeds,
-    spread,
+    CROSS_RADIUS, common_notes, depth_color, depth_section, diverged_entry, kind_name, kinds,
+    seeds, spread,
 };
 use crate::axes::{Axis, nice_above};
 use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
@@ -30,15 +30,15 @@ struct Curves {
 
 /// Training and test error after each epoch, plain and residual side by side.
 pub fn error_curves(tables: &Tables, group: &Group) -> Result<Figure, String> {
-    let epochs = tables
-        .epochs
-        .as_ref()
-        .ok_or("there is no table 'epochs'")?;
+    let epochs = tables.epochs.as_ref().ok_or("there is no table 'epochs'")?;
     for column in ["run_id", "epoch", "train_error", "test_error"] {
         epochs.index(column).map_err(|error| error.to_string())?;
     }
     let curves = read(epochs, group);
-    if curves.iter().all(|c| c.train.is_empty() && c.test.is_empty()) {
+    if curves
+        .iter()
+        .all(|c| c.train.is_empty() && c.test.is_empty())
+    {
         return Err("no run has an error after any epoch (a regression?)".into());
     }
     let last = curves
@@ -59,7 +59,9 @@ pub fn error_curves(tables: &Tables, group: &Group) -> Result<Figure, String> {
         })
         .collect();
     Ok(Figure {
-        title: "Training and test error while training, plain and residual networks of several depths".into(),
+        title:
+            "Training and test error while training, plain and residual networks of several depths"
+                .into(),
         rows: vec![panels],
         panel_size: (275.0, 215.0),
         legend: legend(group, group.diverged() > 0),

@@ -28,15 +28,16 @@ struct Responses {
 
 /// The responses of every layer at the end of training.
 pub fn layer_responses(tables: &Tables, group: &Group) -> Result<Figure, String> {
-    let layers = tables
-        .layers
-        .as_ref()
-        .ok_or("there is no table 'layers'")?;
+    let layers = tables.layers.as_ref().ok_or("there is no table 'layers'")?;
     for column in ["run_id", "epoch", "kind", "response_std"] {
         layers.index(column).map_err(|error| error.to_string())?;
     }
     let all = read(layers, group);
-    let values: Vec<f64> = all.iter().flat_map(|r| r.in_order.iter().flatten()).copied().collect();
+    let values: Vec<f64> = all
+        .iter()
+        .flat_map(|r| r.in_order.iter().flatten())
+        .copied()
+        .collect();
     if values.is_empty() {
         return Err("no finished run has layer responses (is `measure.layers` off?)".into());
     }
@@ -46,18 +47,21 @@ pub fn layer_responses(tables: &Tables, group: &Group) -> Result<Figure, String>
     } else {
         Axis::linear("Std. of responses", 0.0, nice_above(1.05 * high))
     };
-    let rows = [(false, "Layer, in order"), (true, "Layer, sorted by response")]
-        .into_iter()
-        .map(|(sorted, x_label)| {
-            kinds(group)
-                .into_iter()
-                .map(|residual| {
-                    let title = if sorted { "" } else { kind_name(residual) };
-                    panel(group, &all, (residual, sorted), (title, x_label), &y)
-                })
-                .collect()
-        })
-        .collect();
+    let rows = [
+        (false, "Layer, in order"),
+        (true, "Layer, sorted by response"),
+    ]
+    .into_iter()
+    .map(|(sorted, x_label)| {
+        kinds(group)
+            .into_iter()
+            .map(|residual| {
+                let title = if sorted { "" } else { kind_name(residual) };
+                panel(group, &all, (residual, sorted), (title, x_label), &y)
+            })
+            .collect()
+    })
+    .collect();
     Ok(Figure {
         title: "Standard deviation of layer responses, plain and residual networks".into(),
         rows,
@@ -69,7 +73,10 @@ pub fn layer_responses(tables: &Tables, group: &Group) -> Result<Figure, String>
 
 fn read(layers: &Table, group: &Group) -> Vec<Responses> {
     let mut runs: BTreeMap<&str, (i64, Vec<f64>)> = BTreeMap::new();
-    for row in layers.iter().filter(|row| row.text("kind") == Some("layer")) {
+    for row in layers
+        .iter()
+        .filter(|row| row.text("kind") == Some("layer"))
+    {
         let std = row.real("response_std").filter(|value| value.is_finite());
         let (Some(id), Some(epoch), Some(std)) = (row.text("run_id"), row.integer("epoch"), std)
         else {
@@ -136,7 +143,10 @@ fn panel(
             .collect();
         if layers.iter().any(|values| values.len() > 1) {
             bands.push(Layer::Band {
-                points: spreads.iter().map(|&(x, (_, low, high))| (x, low, high)).collect(),
+                points: spreads
+                    .iter()
+                    .map(|&(x, (_, low, high))| (x, low, high))
+                    .collect(),
                 color,
             });
         }
@@ -175,7 +185,10 @@ fn notes(group: &Group) -> Vec<String> {
             .to_string(),
     ];
     if group.seeds().1 > 1 {
-        notes.push(format!("Lines: mean over {}; bands: lowest to highest.", seeds(group)));
+        notes.push(format!(
+            "Lines: mean over {}; bands: lowest to highest.",
+            seeds(group)
+        ));
     } else {
         notes.push("One seed.".into());
     }
