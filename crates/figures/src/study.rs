@@ -37,6 +37,8 @@ pub struct Group {
     pub label: String,
     /// The same for file names: `train-lr-0.1-model-width-8`.
     pub slug: String,
+    /// What `model_depth` counts: `layers`, or `blocks` where all networks are fully connected.
+    pub unit: &'static str,
     /// Settings that differ with depth or kind, one sentence each.
     pub caveats: Vec<String>,
     /// Failed runs, which have no metrics and are left out.
@@ -108,6 +110,7 @@ pub fn groups(runs: &Table) -> Result<Vec<Group>, String> {
             (!rows.is_empty()).then(|| Group {
                 label: label(runs, &apart, &part.key),
                 slug: slug(&label(runs, &apart, &part.key)),
+                unit: unit(&table),
                 caveats: tied
                     .iter()
                     .filter_map(|name| caveat(&table, name))
@@ -142,6 +145,16 @@ fn table_runs(table: &Table) -> Vec<Run> {
         .collect();
     runs.sort_by_key(|run| (run.residual, run.depth, run.seed));
     runs
+}
+
+fn unit(table: &Table) -> &'static str {
+    let connected =
+        |row: reslab_results::table::Row<'_>| row.text("model_family") == Some("fully-connected");
+    if table.iter().all(connected) {
+        "blocks"
+    } else {
+        "layers"
+    }
 }
 
 /// The settings besides depth, kind and seed that take more than one value.
@@ -252,7 +265,7 @@ mod tests {
     #[test]
     fn runs_of_other_settings_stay_apart() {
         let mut made = Synthetic::default();
-        for width in [8, 16] {
+        for width in [8i64, 16] {
             for (depth, residual) in [(20, false), (56, false), (20, true)] {
                 let set = settings(depth, residual, 0)
                     .with("model_width", width)

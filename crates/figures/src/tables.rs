@@ -20,13 +20,7 @@ pub struct Tables {
 impl Tables {
     /// Reads `runs.parquet`, and `epochs.parquet` and `layers.parquet` where they exist.
     pub fn read(dir: &Path) -> Result<Tables, FigureError> {
-        let read = |name: &str| {
-            let path = dir.join(format!("{name}.parquet"));
-            parquet::read(&path).map_err(|error| FigureError::Table {
-                path,
-                message: error.to_string(),
-            })
-        };
+        let read = |name: &str| parquet::read(&dir.join(format!("{name}.parquet")));
         let optional = |name: &str| {
             let there = dir.join(format!("{name}.parquet")).exists();
             there.then(|| read(name)).transpose()

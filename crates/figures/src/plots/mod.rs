@@ -9,6 +9,8 @@ mod legend;
 mod panel;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::check;
 
 use crate::axes::Axis;
 use crate::scene::Shape;

@@ -1,0 +1,3 @@
+//! The figures of the papers, each drawn from the tables alone.
+
+pub mod degradation;
