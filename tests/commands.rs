@@ -52,7 +52,8 @@ fn a_dry_run_writes_nothing() {
 fn only_selects_runs() {
     let lab = Lab::new();
     lab.has(two_by_two("some"));
-    lab.reslab("run some.yaml --no-figures --only depth=2,seed=1").succeeds();
+    lab.reslab("run some.yaml --no-figures --only depth=2,seed=1")
+        .succeeds();
     assert_eq!(lab.stored_runs("some"), 2);
 }
 
@@ -68,7 +69,9 @@ fn json_lines_are_the_only_thing_on_standard_output() {
         assert_eq!(line["experiment"], "lines");
         assert!(line["train_error"].is_number(), "{line}");
     }
-    let again = lab.reslab("run lines.yaml --no-figures --json --quiet").succeeds();
+    let again = lab
+        .reslab("run lines.yaml --no-figures --json --quiet")
+        .succeeds();
     let lines = again.json_lines();
     assert!(lines.iter().all(|line| line["event"] == "run-reused"));
     again.says_nothing();
@@ -77,7 +80,8 @@ fn json_lines_are_the_only_thing_on_standard_output() {
 #[test]
 fn several_experiments_run_one_after_the_other() {
     let lab = Lab::new();
-    lab.has(Experiment::tiny("first")).has(Experiment::tiny("second"));
+    lab.has(Experiment::tiny("first"))
+        .has(Experiment::tiny("second"));
     lab.reslab("run first.yaml second.yaml --no-figures")
         .succeeds()
         .says("first: 2 runs")
@@ -108,8 +112,11 @@ fn plan_is_data_and_knows_what_is_done() {
         .says_nothing()
         .prints("seed=1")
         .prints("2 runs, 0 done, 2 to do: about");
-    lab.reslab("run planned.yaml --no-figures --only seed=0").succeeds();
-    lab.reslab("plan planned.yaml").succeeds().prints("2 runs, 1 done, 1 to do");
+    lab.reslab("run planned.yaml --no-figures --only seed=0")
+        .succeeds();
+    lab.reslab("plan planned.yaml")
+        .succeeds()
+        .prints("2 runs, 1 done, 1 to do");
 }
 
 #[test]
@@ -132,13 +139,18 @@ fn schema_is_draft_07_json() {
 fn status_counts_runs_of_a_file_and_of_a_folder() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("counted"));
-    lab.reslab("status counted.yaml").succeeds().prints("2 waiting");
-    lab.reslab("run counted.yaml --no-figures --only seed=1").succeeds();
+    lab.reslab("status counted.yaml")
+        .succeeds()
+        .prints("2 waiting");
+    lab.reslab("run counted.yaml --no-figures --only seed=1")
+        .succeeds();
     lab.reslab("status counted.yaml")
         .succeeds()
         .says_nothing()
         .prints("1 finished, 1 waiting");
-    lab.reslab("status results/counted").succeeds().prints("1 finished");
+    lab.reslab("status results/counted")
+        .succeeds()
+        .prints("1 finished");
     let status = lab.reslab("status counted.yaml --json").succeeds().json();
     assert_eq!(status["finished"], 1);
     assert_eq!(status["runs"][1]["state"], "finished");
@@ -149,22 +161,39 @@ fn results_show_what_varies_grouped_over_seeds() {
     let lab = Lab::new();
     lab.has(two_by_two("shown"));
     lab.reslab("run shown.yaml --no-figures").succeeds();
-    let answer = lab.reslab("results results/shown").succeeds().says_nothing();
+    let answer = lab
+        .reslab("results results/shown")
+        .succeeds()
+        .says_nothing();
     assert_eq!(answer.out.lines().count(), 5, "{answer}");
     let answer = answer.prints("model_depth").prints("model_residual");
-    assert!(!answer.out.contains("train_lr"), "a constant is shown: {answer}");
+    assert!(
+        !answer.out.contains("train_lr"),
+        "a constant is shown: {answer}"
+    );
 
-    let rows = lab.reslab("results shown.yaml --format json").succeeds().json();
+    let rows = lab
+        .reslab("results shown.yaml --format json")
+        .succeeds()
+        .json();
     let rows = rows.as_array().expect("the results are an array");
     assert_eq!(rows.len(), 4);
     assert!(rows.iter().all(|row| row["n"] == 3), "{rows:?}");
-    assert!(rows.iter().all(|row| row["final_train_error_mean"].is_number()));
+    assert!(
+        rows.iter()
+            .all(|row| row["final_train_error_mean"].is_number())
+    );
 
     let csv = lab.reslab("results results/shown --format csv").succeeds();
     let header = csv.out.lines().next().unwrap_or_default();
     assert!(header.contains("model_depth,model_residual,n,"), "{csv}");
-    lab.reslab("results results/shown --format md").succeeds().prints("| model_depth");
-    let all = lab.reslab("results results/shown --all --format json").succeeds().json();
+    lab.reslab("results results/shown --format md")
+        .succeeds()
+        .prints("| model_depth");
+    let all = lab
+        .reslab("results results/shown --all --format json")
+        .succeeds()
+        .json();
     assert_eq!(all.as_array().map(Vec::len), Some(12));
 }
 
@@ -180,7 +209,9 @@ fn results_are_sorted_and_chosen() {
         let rows = lab.reslab(&command).succeeds().json();
         let rows = rows.as_array().expect("the results are an array");
         assert!(rows[0].get("final_test_error_mean").is_none(), "{rows:?}");
-        rows.iter().filter_map(|row| row["model_depth"].as_i64()).collect()
+        rows.iter()
+            .filter_map(|row| row["model_depth"].as_i64())
+            .collect()
     };
     assert_eq!(depths("model_depth"), [1, 1, 2, 2]);
     assert_eq!(depths("-model_depth"), [2, 2, 1, 1]);
@@ -190,13 +221,21 @@ fn results_are_sorted_and_chosen() {
 fn explain_says_why_a_run_is_taken_or_not() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("why"));
-    lab.reslab("explain seed=0 why.yaml").succeeds().prints("not in the store");
-    lab.reslab("run why.yaml --no-figures --only seed=0").succeeds();
+    lab.reslab("explain seed=0 why.yaml")
+        .succeeds()
+        .prints("not in the store");
+    lab.reslab("run why.yaml --no-figures --only seed=0")
+        .succeeds();
     let stored = lab.stored("why");
     let id = crate::support::name_of(&stored[0]);
     lab.reslab("explain seed=0 why.yaml").succeeds().prints(&id);
-    lab.reslab(&format!("explain {id}")).succeeds().says_nothing().prints("why");
-    lab.reslab(&format!("explain {}", &id[..6])).succeeds().prints(&id);
+    lab.reslab(&format!("explain {id}"))
+        .succeeds()
+        .says_nothing()
+        .prints("why");
+    lab.reslab(&format!("explain {}", &id[..6]))
+        .succeeds()
+        .prints(&id);
 }
 
 #[test]
@@ -212,7 +251,9 @@ fn data_are_listed_and_checked() {
         .prints("360")
         .prints("10 classes");
     lab.reslab("data check digist").is_refused().says("digits");
-    lab.reslab("data get digits --to here").is_refused().says("digits");
+    lab.reslab("data get digits --to here")
+        .is_refused()
+        .says("digits");
 }
 
 #[test]
@@ -236,20 +277,29 @@ fn bench_prints_one_json_object() {
             .succeeds()
             .says_nothing()
             .json();
-        assert!(speed["images_per_s"].as_f64().is_some_and(|speed| speed > 0.0));
+        assert!(
+            speed["images_per_s"]
+                .as_f64()
+                .is_some_and(|speed| speed > 0.0)
+        );
         assert_eq!(speed["threads"], 2);
         if cfg!(target_os = "linux") {
             assert!(speed["peak_rss_mb"].as_f64().is_some_and(|size| size > 1.0));
         }
     }
-    lab.reslab("bench train --model resnet21 --steps 1").is_refused().says("resnet21");
+    lab.reslab("bench train --model resnet21 --steps 1")
+        .is_refused()
+        .says("resnet21");
 }
 
 #[test]
 fn completions_know_the_commands() {
     let lab = Lab::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let answer = lab.reslab(&format!("completions {shell}")).succeeds().says_nothing();
+        let answer = lab
+            .reslab(&format!("completions {shell}"))
+            .succeeds()
+            .says_nothing();
         answer.prints("explain").prints("retry-failed");
     }
 }
@@ -285,7 +335,13 @@ fn a_reader_that_leaves_is_no_error() {
 fn colors_come_when_asked_for_only() {
     let lab = Lab::new();
     let escape = "\u{1b}[";
-    lab.reslab("run absent.yaml").is_refused().does_not_say(escape);
-    lab.reslab("run absent.yaml --color always").is_refused().says(escape);
-    lab.reslab("run absent.yaml --color never").is_refused().does_not_say(escape);
+    lab.reslab("run absent.yaml")
+        .is_refused()
+        .does_not_say(escape);
+    lab.reslab("run absent.yaml --color always")
+        .is_refused()
+        .says(escape);
+    lab.reslab("run absent.yaml --color never")
+        .is_refused()
+        .does_not_say(escape);
 }

@@ -30,7 +30,8 @@ fn threads_and_jobs_change_no_bit() {
 fn the_seed_does_change_bits() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("seeded").seeds("[1]"));
-    lab.reslab("run seeded.yaml --no-figures --out one").succeeds();
+    lab.reslab("run seeded.yaml --no-figures --out one")
+        .succeeds();
     lab.reslab("run seeded.yaml --no-figures --out two --set seeds=[2]")
         .succeeds();
     let (one, two) = (lab.tables_in("one/seeded"), lab.tables_in("two/seeded"));
@@ -46,7 +47,8 @@ fn long() -> Experiment {
 
 fn uninterrupted(lab: &Lab) -> std::collections::BTreeMap<&'static str, Vec<u8>> {
     lab.has(long());
-    lab.reslab("run long.yaml --no-figures --out whole").succeeds();
+    lab.reslab("run long.yaml --no-figures --out whole")
+        .succeeds();
     lab.tables_in("whole/long")
 }
 
@@ -84,7 +86,8 @@ fn two_processes_on_one_folder_share_the_work() {
     let lab = Lab::new();
     let expected = uninterrupted(&lab);
     let mut other = lab.starts("run long.yaml --no-figures --threads 1");
-    lab.reslab("run long.yaml --no-figures --threads 1").succeeds();
+    lab.reslab("run long.yaml --no-figures --threads 1")
+        .succeeds();
     let status = other.wait().expect("the other process ends");
     assert!(status.success(), "the other process ended with {status}");
     assert_same_bytes("shared", &expected, &lab.tables_in("results/long"));

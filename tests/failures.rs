@@ -48,8 +48,14 @@ fn a_diverged_run_is_a_result() {
 
 /// Makes the store of an experiment refuse one run: a file stands where its folder belongs.
 fn block_a_run(lab: &Lab, name: &str, run: usize) -> String {
-    let plan = lab.reslab(&format!("plan {name}.yaml --json")).succeeds().json();
-    let id = plan["runs"][run]["id"].as_str().expect("runs have ids").to_owned();
+    let plan = lab
+        .reslab(&format!("plan {name}.yaml --json"))
+        .succeeds()
+        .json();
+    let id = plan["runs"][run]["id"]
+        .as_str()
+        .expect("runs have ids")
+        .to_owned();
     lab.write(&format!("results/{name}/runs/{id}"), "in the way");
     id
 }
@@ -65,14 +71,17 @@ fn one_failure_does_not_end_the_sweep() {
         .says("seed=0");
     assert_eq!(lab.stored_runs("blocked"), 3, "two runs and the obstacle");
 
-    lab.reslab("status blocked.yaml").succeeds().prints("failed");
+    lab.reslab("status blocked.yaml")
+        .succeeds()
+        .prints("failed");
     // It is not tried again by itself, and the exit code still tells of it.
     lab.reslab("run blocked.yaml --no-figures")
         .ends_with(1)
         .says("--retry-failed");
     std::fs::remove_file(lab.path(&format!("results/blocked/runs/{id}")))
         .expect("the obstacle can be removed");
-    lab.reslab("run blocked.yaml --no-figures --retry-failed").succeeds();
+    lab.reslab("run blocked.yaml --no-figures --retry-failed")
+        .succeeds();
     assert_eq!(lab.table("blocked", "runs").rows.len(), 3);
 }
 
@@ -107,5 +116,7 @@ fn an_unusable_results_folder_is_refused() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("nowhere"));
     lab.write("taken", "a file");
-    lab.reslab("run nowhere.yaml --out taken").is_refused().says("taken");
+    lab.reslab("run nowhere.yaml --out taken")
+        .is_refused()
+        .says("taken");
 }

@@ -29,7 +29,10 @@ fn figures_are_drawn_again_from_tables_alone() {
     for name in ["runs", "epochs", "layers"] {
         let table = format!("{name}.parquet");
         let bytes = std::fs::read(lab.path(&format!("results/drawn/{table}")));
-        lab.write(&format!("alone/{table}"), bytes.expect("the table is there"));
+        lab.write(
+            &format!("alone/{table}"),
+            bytes.expect("the table is there"),
+        );
     }
     let answer = lab.reslab("figures alone").succeeds().says_nothing();
     let printed: Vec<&str> = answer.out.lines().collect();
@@ -51,7 +54,9 @@ fn figures_are_drawn_again_from_tables_alone() {
 fn a_folder_without_tables_is_refused() {
     let lab = Lab::new();
     lab.write("empty/README", "nothing here");
-    lab.reslab("figures empty").is_refused().says("runs.parquet");
+    lab.reslab("figures empty")
+        .is_refused()
+        .says("runs.parquet");
     lab.reslab("figures absent").is_refused().says("absent");
 }
 
@@ -59,7 +64,9 @@ fn a_folder_without_tables_is_refused() {
 fn a_broken_table_is_refused() {
     let lab = Lab::new();
     lab.write("broken/runs.parquet", "this is no Parquet");
-    lab.reslab("figures broken").is_refused().says("runs.parquet");
+    lab.reslab("figures broken")
+        .is_refused()
+        .says("runs.parquet");
 }
 
 fn figures_of(lab: &Lab, folder: &str) -> Vec<String> {

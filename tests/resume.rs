@@ -76,7 +76,11 @@ fn a_second_ctrl_c_ends_at_once() {
     std::thread::sleep(Duration::from_millis(500));
     signal(&child, "INT");
     // It may be faster than the second signal.
-    if child.try_wait().expect("the process can be asked").is_none() {
+    if child
+        .try_wait()
+        .expect("the process can be asked")
+        .is_none()
+    {
         let _ = std::process::Command::new("kill")
             .args(["-INT", &child.id().to_string()])
             .status();

@@ -16,11 +16,15 @@ const CIFAR10_FILES: [&str; 6] = [
 
 /// Both commands refuse the data in `root` and say all the words.
 fn refused(lab: &Lab, name: &str, root: &str, words: &[&str]) {
-    let extra = if name == "image-folder" { ", resize: 8" } else { "" };
-    lab.has(
-        Experiment::tiny("broken").data(&format!("{{name: {name}, root: {root}{extra}}}")),
-    );
-    let check = lab.reslab(&format!("data check {name} --root {root}")).is_refused();
+    let extra = if name == "image-folder" {
+        ", resize: 8"
+    } else {
+        ""
+    };
+    lab.has(Experiment::tiny("broken").data(&format!("{{name: {name}, root: {root}{extra}}}")));
+    let check = lab
+        .reslab(&format!("data check {name} --root {root}"))
+        .is_refused();
     let run = lab.reslab("run broken.yaml").is_refused();
     for word in words {
         assert!(check.err.contains(word), "{check}\nshould say {word:?}");
@@ -43,7 +47,8 @@ fn zeros(lab: &Lab, path: &str, length: u64) {
 fn overwrite(lab: &Lab, path: &str, at: u64, bytes: &[u8]) {
     let file = std::fs::OpenOptions::new().write(true).open(lab.path(path));
     let mut file = file.expect("the file is there");
-    file.seek(SeekFrom::Start(at)).expect("the file is long enough");
+    file.seek(SeekFrom::Start(at))
+        .expect("the file is long enough");
     file.write_all(bytes).expect("the file can be written");
 }
 
@@ -75,7 +80,12 @@ fn a_label_that_no_class_has() {
     let lab = Lab::new();
     black_cifar10(&lab, "label");
     overwrite(&lab, "label/data_batch_1.bin", 7 * 3073, &[200]);
-    refused(&lab, "cifar10", "label", &["data_batch_1.bin", "record 7", "label 200"]);
+    refused(
+        &lab,
+        "cifar10",
+        "label",
+        &["data_batch_1.bin", "record 7", "label 200"],
+    );
 }
 
 #[test]
@@ -91,7 +101,12 @@ fn a_fine_label_that_no_class_has() {
     zeros(&lab, "fine/train.bin", 50_000 * 3074);
     zeros(&lab, "fine/test.bin", 10_000 * 3074);
     overwrite(&lab, "fine/train.bin", 3 * 3074 + 1, &[100]);
-    refused(&lab, "cifar100", "fine", &["train.bin", "record 3", "fine label 100"]);
+    refused(
+        &lab,
+        "cifar100",
+        "fine",
+        &["train.bin", "record 3", "fine label 100"],
+    );
 }
 
 #[test]
@@ -113,7 +128,12 @@ fn an_archive_that_breaks_off() {
 #[test]
 fn data_that_are_not_there() {
     let lab = Lab::new();
-    refused(&lab, "cifar10", "nowhere", &["nowhere", "cifar-10-binary.tar.gz"]);
+    refused(
+        &lab,
+        "cifar10",
+        "nowhere",
+        &["nowhere", "cifar-10-binary.tar.gz"],
+    );
     refused(&lab, "image-folder", "nowhere", &["nowhere", "train"]);
 }
 
@@ -150,7 +170,12 @@ fn mnist_with(lab: &Lab, root: &str, name: &str, bytes: Vec<u8>) {
 fn an_idx_file_with_a_wrong_magic_number() {
     let lab = Lab::new();
     let name = "train-images-idx3-ubyte";
-    mnist_with(&lab, "magic", name, idx(0x0804, &[60_000, 28, 28], 60_000 * 784));
+    mnist_with(
+        &lab,
+        "magic",
+        name,
+        idx(0x0804, &[60_000, 28, 28], 60_000 * 784),
+    );
     refused(&lab, "mnist", "magic", &[name]);
 }
 
@@ -158,7 +183,12 @@ fn an_idx_file_with_a_wrong_magic_number() {
 fn an_idx_file_that_breaks_off() {
     let lab = Lab::new();
     let name = "t10k-images-idx3-ubyte";
-    mnist_with(&lab, "cut", name, idx(IMAGES, &[10_000, 28, 28], 9_000 * 784));
+    mnist_with(
+        &lab,
+        "cut",
+        name,
+        idx(IMAGES, &[10_000, 28, 28], 9_000 * 784),
+    );
     refused(&lab, "mnist", "cut", &[name]);
 }
 

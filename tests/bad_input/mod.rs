@@ -90,11 +90,17 @@ fn the_mistakes_of_all_files_are_told_before_anything_runs() {
 #[test]
 fn files_that_are_no_experiments_are_refused() {
     let lab = Lab::new();
-    lab.reslab("run absent.yaml").is_refused().says("absent.yaml");
+    lab.reslab("run absent.yaml")
+        .is_refused()
+        .says("absent.yaml");
     lab.write("folder.yaml/inside", "");
-    lab.reslab("run folder.yaml").is_refused().says("folder.yaml");
+    lab.reslab("run folder.yaml")
+        .is_refused()
+        .says("folder.yaml");
     lab.write("binary.yaml", [0xff, 0xfe, 0x00, 0x80]);
-    lab.reslab("run binary.yaml").is_refused().says("binary.yaml");
+    lab.reslab("run binary.yaml")
+        .is_refused()
+        .says("binary.yaml");
     lab.write("empty.yaml", "");
     lab.reslab("run empty.yaml").is_refused().says("empty.yaml");
 }
@@ -138,8 +144,12 @@ fn runs_that_do_not_exist_are_refused() {
     lab.reslab("run named.yaml --only lr=0.3")
         .is_refused()
         .says("lr=0.3");
-    lab.reslab("explain lr=0.3 named.yaml").is_refused().says("lr=0.3");
-    lab.reslab("explain 0123456789abcdef").is_refused().says("0123456789abcdef");
+    lab.reslab("explain lr=0.3 named.yaml")
+        .is_refused()
+        .says("lr=0.3");
+    lab.reslab("explain 0123456789abcdef")
+        .is_refused()
+        .says("0123456789abcdef");
     assert!(!lab.path("results").exists(), "a results folder was made");
 }
 
@@ -147,7 +157,12 @@ fn runs_that_do_not_exist_are_refused() {
 fn folders_without_results_are_refused() {
     let lab = Lab::new();
     lab.write("empty/README", "");
-    for command in ["results empty", "results absent", "status absent", "status empty"] {
+    for command in [
+        "results empty",
+        "results absent",
+        "status absent",
+        "status empty",
+    ] {
         lab.reslab(command).is_refused();
     }
     lab.has(Experiment::tiny("unrun"));

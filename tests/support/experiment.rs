@@ -10,7 +10,6 @@ pub struct Experiment {
     epochs: usize,
     seeds: String,
     grid: Vec<(String, String)>,
-    rest: String,
 }
 
 impl Experiment {
@@ -24,7 +23,6 @@ impl Experiment {
             epochs: 2,
             seeds: "2".to_owned(),
             grid: Vec::new(),
-            rest: String::new(),
         }
     }
 
@@ -37,12 +35,6 @@ impl Experiment {
                 .to_owned(),
             ..Experiment::tiny(name)
         }
-    }
-
-    /// Another model, as YAML.
-    pub fn model(self, model: &str) -> Experiment {
-        let model = model.to_owned();
-        Experiment { model, ..self }
     }
 
     /// Other data, as YAML.
@@ -74,13 +66,6 @@ impl Experiment {
         self
     }
 
-    /// Further lines at the end of the file.
-    pub fn with(mut self, lines: &str) -> Experiment {
-        self.rest.push_str(lines);
-        self.rest.push('\n');
-        self
-    }
-
     /// The name, which is that of its results folder too.
     pub fn name(&self) -> &str {
         &self.name
@@ -98,7 +83,6 @@ impl Experiment {
                 text.push_str(&format!("    {key}: {values}\n"));
             }
         }
-        text.push_str(&self.rest);
         text
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use comfy_table::{CellAlignment, Table as TextTable, presets};
+use comfy_table::{CellAlignment, Table as TextTable, TableStyle, presets};
 use reslab_results::{Cell, Kind, Table};
 use serde_json::{Map, Value};
 
@@ -32,9 +32,9 @@ pub fn render(table: &Table, format: Format) -> String {
 }
 
 /// Columns aligned for reading: numbers to the right, rounded; one row a line.
-pub fn aligned(table: &Table, preset: &str) -> String {
+pub fn aligned(table: &Table, style: TableStyle) -> String {
     let mut text = TextTable::new();
-    text.load_style(preset.into());
+    text.load_style(style);
     text.set_header(table.schema.columns.iter().map(|column| &column.name));
     for row in &table.rows {
         text.add_row(row.iter().map(short));

@@ -111,7 +111,13 @@ impl<'a> Bench<'a> {
                 begin = Instant::now();
             }
             let batch = self.batch();
-            engine.step(&parameters, &mut state, &batch, &Loss::default(), &mut gradient);
+            engine.step(
+                &parameters,
+                &mut state,
+                &batch,
+                &Loss::default(),
+                &mut gradient,
+            );
             optimiser.step(&mut parameters, &gradient, 1e-3, step + 1);
         }
         Ok(begin.elapsed().as_secs_f64())
@@ -125,7 +131,12 @@ impl<'a> Bench<'a> {
             if step == WARM_UP {
                 begin = Instant::now();
             }
-            engine.evaluate(&self.parameters, &self.state, &self.batch(), &Loss::default());
+            engine.evaluate(
+                &self.parameters,
+                &self.state,
+                &self.batch(),
+                &Loss::default(),
+            );
         }
         Ok(begin.elapsed().as_secs_f64())
     }
@@ -167,7 +178,9 @@ fn report(
 /// The most memory this process has had at once, where the system tells (Linux).
 fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kilobytes * 1024.0 / 1e6)
 }

@@ -49,9 +49,8 @@ fn list() -> Result<(), Failure> {
 }
 
 fn row(listing: &Listing) -> Vec<Cell> {
-    let number = |number: Option<usize>| {
-        number.map_or(Cell::Null, |number| Cell::Text(number.to_string()))
-    };
+    let number =
+        |number: Option<usize>| number.map_or(Cell::Null, |number| Cell::Text(number.to_string()));
     let place = match &listing.place {
         Place::BuiltIn => "built in".to_owned(),
         Place::Found(path) => path.display().to_string(),

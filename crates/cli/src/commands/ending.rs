@@ -29,7 +29,11 @@ pub fn tell(plan: &Plan, report: &Report, drawing: Option<&Drawing>) {
         Err(error) => warning(&error.to_string()),
     }
     say(&totals(report));
-    let tables: Vec<String> = report.tables.iter().map(|p| p.display().to_string()).collect();
+    let tables: Vec<String> = report
+        .tables
+        .iter()
+        .map(|p| p.display().to_string())
+        .collect();
     say(&format!("tables   {}", tables.join(" ")));
     let figures = drawing.iter().flat_map(|drawing| &drawing.files);
     let pictures = figures.filter(|path| path.extension().is_some_and(|end| end == "png"));
@@ -47,7 +51,10 @@ fn tell_table(runs: &Table, folder: &Path) {
     say("");
     if table.len() > MOST_ROWS {
         let rows = output::count(table.len(), "row");
-        say(&format!("{rows}: see `reslab results {}`", folder.display()));
+        say(&format!(
+            "{rows}: see `reslab results {}`",
+            folder.display()
+        ));
     } else {
         say(output::aligned(&table, presets::NOTHING).trim_end());
     }
@@ -56,15 +63,26 @@ fn tell_table(runs: &Table, folder: &Path) {
 
 fn short_table(runs: &Table) -> Result<Table, String> {
     let wanted = ["final_train_error", "final_test_error"];
-    let classes = runs.reals(wanted[0]).is_ok_and(|all| all.iter().any(Option::is_some));
-    let wanted = if classes { wanted } else { ["final_train_loss", "final_test_loss"] };
-    let grouped = summary::by_setting(runs, &wanted.map(String::from))
-        .map_err(|error| error.to_string())?;
+    let classes = runs
+        .f64s(wanted[0])
+        .is_ok_and(|all| all.iter().any(Option::is_some));
+    let wanted = if classes {
+        wanted
+    } else {
+        ["final_train_loss", "final_test_loss"]
+    };
+    let grouped =
+        summary::by_setting(runs, &wanted.map(String::from)).map_err(|error| error.to_string())?;
     let first_metric = grouped.index("n").map_err(|error| error.to_string())? + 1;
     let mut columns: Vec<ColumnSpec> = grouped.schema.columns[..first_metric].to_vec();
     let noun = if classes { "error" } else { "loss" };
     for set in ["training", "test"] {
-        columns.push(ColumnSpec::new(&format!("{set} {noun}"), Kind::Text, "", ""));
+        columns.push(ColumnSpec::new(
+            &format!("{set} {noun}"),
+            Kind::Text,
+            "",
+            "",
+        ));
     }
     let mut table = Table::new(Schema::new("ending", columns));
     for row in grouped.iter() {
@@ -81,7 +99,13 @@ fn short_table(runs: &Table) -> Result<Table, String> {
 
 /// `3.4 ± 0.2 %`, or without the deviation where there is one value only.
 fn mean_and_sd(mean: Option<f64>, sd: Option<f64>, as_percent: bool) -> String {
-    let number = |x: f64| if as_percent { format!("{:.1}", 100.0 * x) } else { output::rounded(x) };
+    let number = |x: f64| {
+        if as_percent {
+            format!("{:.1}", 100.0 * x)
+        } else {
+            output::rounded(x)
+        }
+    };
     let unit = if as_percent { " %" } else { "" };
     match (mean, sd) {
         (Some(mean), Some(sd)) => format!("{} ± {}{unit}", number(mean), number(sd)),
@@ -112,7 +136,10 @@ fn tell_verdicts(plan: &Plan, tables: &Tables) {
         } else {
             format!(" ({})", verdict.setting)
         };
-        say(&format!("{}{setting}: {status}. {}", verdict.title, verdict.sentence));
+        say(&format!(
+            "{}{setting}: {status}. {}",
+            verdict.title, verdict.sentence
+        ));
     }
     say("");
 }

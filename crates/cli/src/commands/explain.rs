@@ -2,8 +2,8 @@
 
 use reslab_sweep::MissingData;
 
-use super::stored::{self, StoredRun};
 use super::plan;
+use super::stored::{self, StoredRun};
 use crate::arguments::ExplainArguments;
 use crate::message::{Ending, Failure};
 use crate::output;

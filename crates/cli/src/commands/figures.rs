@@ -12,7 +12,10 @@ use crate::output;
 pub fn figures(arguments: &FiguresArguments) -> Result<Ending, Failure> {
     let drawing = draw(&arguments.folder)?;
     for skipped in &drawing.skipped {
-        message::say(&format!("not drawn: {}: {}", skipped.figure, skipped.reason));
+        message::say(&format!(
+            "not drawn: {}: {}",
+            skipped.figure, skipped.reason
+        ));
     }
     let mut text = String::new();
     for path in &drawing.files {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use reslab_sweep::{MissingData, Plan, PlanOptions};
+use reslab_sweep::{MissingData, Plan, PlanOptions, Run, RunState, estimate};
 
 use crate::arguments::{PlanArguments, ValidateArguments};
 use crate::message::{self, Ending, Failure};
@@ -36,11 +36,7 @@ pub fn load_all(
 }
 
 /// Reads one file.
-pub fn load(
-    file: &Path,
-    overrides: &[String],
-    missing_data: MissingData,
-) -> Result<Plan, Failure> {
+pub fn load(file: &Path, overrides: &[String], missing_data: MissingData) -> Result<Plan, Failure> {
     let options = PlanOptions {
         overrides: overrides.to_vec(),
         missing_data,
@@ -50,15 +46,10 @@ pub fn load(
 
 /// Shows the runs of a file, how many are done, and how long the others take.
 pub fn plan(arguments: &PlanArguments) -> Result<Ending, Failure> {
-    let plan = load(
-        &arguments.file,
-        &arguments.overrides.set,
-        MissingData::Note,
-    )?;
+    let plan = load(&arguments.file, &arguments.overrides.set, MissingData::Note)?;
     if arguments.json {
         output::print(&format!("{:#}\n", plan.to_json()))?;
     } else {
-        tell_notes(&plan);
         show(&plan, &arguments.place.out, None)?;
     }
     Ok(Ending::Well)
@@ -66,20 +57,28 @@ pub fn plan(arguments: &PlanArguments) -> Result<Ending, Failure> {
 
 /// Prints a plan: its runs, what is done, the time of the rest.
 pub fn show(plan: &Plan, out: &Path, threads: Option<usize>) -> Result<(), Failure> {
-    let status =
-        reslab_sweep::status(plan, out).map_err(|error| Failure::from_error(&error))?;
-    let estimate = plan.estimate(out, threads);
-    let done = status.finished + status.diverged;
-    let left = status.planned.saturating_sub(done);
+    let status = reslab_sweep::status(plan, out).map_err(|error| Failure::from_error(&error))?;
+    let left: Vec<&Run> = plan
+        .runs
+        .iter()
+        .zip(&status.runs)
+        .filter(|(_, run)| !matches!(run.state, RunState::Finished | RunState::Diverged))
+        .map(|(run, _)| run)
+        .collect();
     let text = plan.to_string();
     let mut text = text.trim_end().to_owned();
-    text.push_str(&format!("\n\n{}, {done} done", count(status.planned, "run")));
-    if left > 0 {
-        text.push_str(&format!(
-            ", {left} to do: about {} ({})",
-            duration(estimate.seconds),
-            estimate.from
-        ));
+    let done = plan.runs.len() - left.len();
+    text.push_str(&format!(
+        "\n\n{}, {done} done",
+        count(plan.runs.len(), "run")
+    ));
+    if !left.is_empty() {
+        let folder = reslab_sweep::folder(out, &plan.experiment.name);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let rate = estimate::rate(plan, &folder);
+        let estimate = estimate::estimate(&left, threads.unwrap_or(cores), &rate);
+        let (left, time) = (left.len(), duration(estimate.seconds));
+        text.push_str(&format!(", {left} to do: about {time} ({})", estimate.from));
     }
     text.push('\n');
     output::print(&text)
@@ -95,7 +94,10 @@ pub fn validate(arguments: &ValidateArguments) -> Result<Ending, Failure> {
     for plan in &plans {
         tell_notes(plan);
         let file = plan.experiment.file.display();
-        output::print(&format!("{file}: valid, {}\n", count(plan.runs.len(), "run")))?;
+        output::print(&format!(
+            "{file}: valid, {}\n",
+            count(plan.runs.len(), "run")
+        ))?;
     }
     Ok(Ending::Well)
 }

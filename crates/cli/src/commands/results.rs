@@ -28,7 +28,9 @@ pub fn results(arguments: &ResultsArguments) -> Result<Ending, Failure> {
             None => (sort.as_str(), false),
         };
         let column = measured(&table, column);
-        table.sort(&[&column]).map_err(|error| Failure::from_error(&error))?;
+        table
+            .sort(&[&column])
+            .map_err(|error| Failure::from_error(&error))?;
         if descending {
             table.rows.reverse();
         }
@@ -67,7 +69,10 @@ fn folder(arguments: &ResultsArguments) -> Result<PathBuf, Failure> {
         return Ok(arguments.target.clone());
     }
     let plan = plan::load(&arguments.target, &[], MissingData::Note)?;
-    Ok(reslab_sweep::folder(&arguments.place.out, &plan.experiment.name))
+    Ok(reslab_sweep::folder(
+        &arguments.place.out,
+        &plan.experiment.name,
+    ))
 }
 
 fn read(folder: &Path) -> Result<Table, Failure> {

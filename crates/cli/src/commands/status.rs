@@ -92,7 +92,15 @@ fn of_folder(folder: &Path, as_json: bool) -> Result<(), Failure> {
             folder.display()
         )));
     }
-    let states = ["finished", "diverged", "damaged", "failed", "running", "interrupted", "waiting"];
+    let states = [
+        "finished",
+        "diverged",
+        "damaged",
+        "failed",
+        "running",
+        "interrupted",
+        "waiting",
+    ];
     let count_of = |state| runs.iter().filter(|run| run.state == state).count();
     if as_json {
         let list: Vec<_> = runs
@@ -117,6 +125,10 @@ fn of_folder(folder: &Path, as_json: bool) -> Result<(), Failure> {
         .map(|state| format!("{} {state}", count_of(state)))
         .collect();
     let known = count(runs.len(), "run");
-    text.push_str(&format!("{}: {known}, {}\n", folder.display(), counts.join(", ")));
+    text.push_str(&format!(
+        "{}: {known}, {}\n",
+        folder.display(),
+        counts.join(", ")
+    ));
     output::print(&text)
 }

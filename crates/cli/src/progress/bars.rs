@@ -218,7 +218,10 @@ impl RunBar {
         let now = (epochs_done - before) / (self.epochs as f64 - before).max(1.0);
         if now > 0.0 {
             let elapsed = self.began.elapsed().as_secs_f64();
-            text.push_str(&format!(", {} left", duration(time_left(elapsed, now, 0.0))));
+            text.push_str(&format!(
+                ", {} left",
+                duration(time_left(elapsed, now, 0.0))
+            ));
         }
         self.bar.set_message(text);
     }
