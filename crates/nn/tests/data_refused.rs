@@ -266,6 +266,11 @@ fn settings_that_do_not_fit_the_data_are_refused_by_their_key() {
             "data.synthetic.separation",
         ),
         (made(|s| s.train = usize::MAX), "data.synthetic.train: "),
+        (made(|s| s.classes = 1 << 40), "data.synthetic."),
+        (
+            made(|s| (s.kind, s.teacher_width) = (SyntheticKind::Teacher, 1 << 40)),
+            "data.synthetic.teacher_width: 1099511627776 hidden units",
+        ),
         (
             made(|s| (s.kind, s.noise) = (SyntheticKind::Identity, Some(1.0))),
             "data.synthetic.noise: the identity",
