@@ -66,6 +66,22 @@ pub enum ShapeError {
         /// Blocks there are.
         blocks: usize,
     },
+    /// A range of blocks that the network does not have.
+    #[error("There are no blocks {range:?}: the network has {blocks}.")]
+    Range {
+        /// Blocks there are.
+        blocks: usize,
+        /// The range asked for.
+        range: std::ops::Range<usize>,
+    },
+    /// A batch of another shape than what is executed reads.
+    #[error("Samples should be {expected}, but are {found}.")]
+    Input {
+        /// What is read.
+        expected: Shape,
+        /// What was given.
+        found: Shape,
+    },
     /// An array of another length than the network asks for.
     #[error("The {what} should hold {expected} numbers, but hold {found}.")]
     Length {

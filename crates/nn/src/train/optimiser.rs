@@ -231,8 +231,8 @@ mod tests {
     fn assert_close(settings: &TrainSettings, pytorch: [f64; 5]) {
         let ours = four_steps(settings);
         for (index, (ours, theirs)) in ours.iter().zip(pytorch).enumerate() {
-            let error = (f64::from(*ours) - theirs).abs() / theirs.abs();
-            assert!(error < 5e-7, "number {index}: {ours}, not {theirs}");
+            let error = (f64::from(*ours) - theirs).abs();
+            assert!(error < 3e-7, "number {index}: {ours}, not {theirs}");
         }
     }
 
@@ -308,7 +308,9 @@ mod tests {
         let sgd = TrainSettings { decoupled_decay: true, ..settings(Optimizer::Sgd) };
         let mut parameters = vec![1.0, -2.0, 0.5, 0.25, -0.75];
         Optimiser::new(&sgd, &layout()).step(&mut parameters, &[0.0; 5], 0.5, 1);
-        assert_eq!(parameters, [0.995, -1.99, 0.4975, 0.24875, -0.74625]);
+        for (p, start) in parameters.iter().zip([1.0, -2.0, 0.5, 0.25, -0.75]) {
+            assert!((p - 0.995 * start).abs() < 1e-6, "{p} from {start}");
+        }
     }
 
     #[test]

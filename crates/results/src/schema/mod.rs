@@ -1,0 +1,89 @@
+//! The tables reslab writes, column by column, with units and meanings.
+//!
+//! `docs/tables.md` is printed from here ([`markdown`]); a test keeps it current.
+
+mod epochs;
+mod layers;
+mod runs;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod timings;
+
+pub use epochs::epochs;
+pub use layers::layers;
+pub use runs::{runs, runs_fixed};
+pub use settings::{Settings, flatten};
+pub use timings::timings;
+
+use std::fmt::Write;
+
+use crate::table::{ColumnSpec, Schema};
+
+/// Version of the tables: raised when a column changes its meaning or goes away.
+pub const VERSION: u32 = 1;
+
+/// Every table, in the order they are documented. `runs` without its settings columns.
+pub fn all() -> Vec<Schema> {
+    vec![runs_fixed(), epochs(), layers(), timings()]
+}
+
+/// The schema of the table called `name`.
+pub fn by_name(name: &str) -> Option<Schema> {
+    all().into_iter().find(|schema| schema.name == name)
+}
+
+/// One line on what a row of the table is.
+fn row_meaning(name: &str) -> &'static str {
+    match name {
+        "runs" => {
+            "One row a run. Every setting is a column too, named by its dotted path with `_` for \
+             the dots (`train.lr` is `train_lr`; lists are JSON text), between `status` and the \
+             final metrics."
+        }
+        "epochs" => "One row a run and epoch; epoch 0 is the network before training.",
+        "layers" => {
+            "One row a run, epoch and block (`kind` = `block`) or layer (`kind` = `layer`), \
+             measured on a fixed batch of the training set."
+        }
+        "timings" => {
+            "One row a run and epoch: the only table with wall-clock time and the machine in it, \
+             and the only one that differs between two executions."
+        }
+        _ => "",
+    }
+}
+
+/// The documentation of all tables: what `docs/tables.md` holds.
+pub fn markdown() -> String {
+    let mut page = String::from(
+        "# The tables\n\n\
+         Each experiment leaves these Parquet files in `results/NAME/`. They are tidy, one row an \
+         observation, and are joined by `run_id`. Units and meanings are also in the files \
+         themselves, as JSON under the key `reslab.columns` of the Parquet metadata; the name and \
+         version of the schema are under `reslab.schema` and `reslab.schema_version`. A missing \
+         value is null; NaN and infinities are values that were measured. All tables but `timings` \
+         are the same bytes however often and on however many threads an experiment is run.\n\n\
+         This page is printed by `cargo run --release -p reslab-results --example tables_page`; a \
+         test compares it.\n",
+    );
+    for schema in all() {
+        let _ = writeln!(
+            page,
+            "\n## {}\n\n{}\n",
+            schema.name,
+            row_meaning(&schema.name)
+        );
+        page.push_str("| column | kind | unit | meaning |\n| --- | --- | --- | --- |\n");
+        for ColumnSpec {
+            name,
+            kind,
+            unit,
+            meaning,
+        } in &schema.columns
+        {
+            let _ = writeln!(page, "| `{name}` | {kind} | {unit} | {meaning} |");
+        }
+    }
+    page
+}
