@@ -5,7 +5,15 @@
 //! [`collect`] turns the records of a plan into the tidy tables `runs`, `epochs`, `layers` and
 //! `timings`; figures and summaries read those tables alone.
 
+mod error;
+mod files;
+pub mod parquet;
+pub mod run_id;
+mod run_paths;
 pub mod schema;
 pub mod table;
 
+pub use error::ResultsError;
+pub use run_id::RunId;
+pub use run_paths::RunPaths;
 pub use table::{Cell, ColumnSpec, Group, Kind, Row, Schema, Table, TableError};

@@ -8,7 +8,7 @@ mod select;
 #[cfg(test)]
 mod tests;
 
-pub use cell::{Cell, Kind};
+pub use cell::{Cell, Kind, shortest};
 pub use select::{Group, Row};
 
 use serde::{Deserialize, Serialize};
