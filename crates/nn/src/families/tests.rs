@@ -329,3 +329,22 @@ fn branches_can_start_at_zero_or_scaled() {
     let ninth = scaled(BranchScale::InverseDepth);
     assert!((gamma(&ninth, "layer3.2.bn2.weight") - 1.0 / 9.0).abs() < 1e-7);
 }
+
+#[test]
+fn the_schema_describes_what_a_user_writes() {
+    let schema = schemars::schema_for!(ModelSettings).to_value();
+    let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    for key in [
+        "name",
+        "family",
+        "depth",
+        "residual",
+        "width",
+        "batch_norm",
+        "activation",
+    ] {
+        assert!(keys.iter().any(|k| *k == key), "{key} in {keys:?}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(schema.get("required").is_none());
+}
