@@ -1,1 +1,62 @@
-//! To be written.
+//! Edits: networks made from a network. They keep its [`Layout`](super::Layout), so that they
+//! read the very parameters of the network they came from.
+//!
+//! Lesions after Veit, Wilber, Belongie 2016; the plain twin after He et al. 2015.
+
+use super::{Network, Shortcut};
+use crate::error::ShapeError;
+
+impl Network {
+    /// The network without one block, all other parameters untouched.
+    ///
+    /// Of a residual block the branches go and the rest stays: `y = post(shortcut(x))`. A plain
+    /// block goes altogether, so that removing one that changes the shape leaves a network that
+    /// [`Network::check`] refuses. A `block` past the last changes nothing.
+    pub fn without(&self, block: usize) -> Network {
+        let mut network = self.clone();
+        match network.blocks.get_mut(block) {
+            Some(gone) if gone.shortcut == Shortcut::None => {
+                network.blocks.remove(block);
+            }
+            Some(kept) => kept.branches.clear(),
+            None => {}
+        }
+        network
+    }
+
+    /// The network with its blocks in another order: place `i` gets block `order[i]`.
+    pub fn reordered(&self, order: &[usize]) -> Result<Network, ShapeError> {
+        let mut sorted = order.to_vec();
+        sorted.sort_unstable();
+        if !sorted.iter().copied().eq(0..self.blocks.len()) {
+            let (order, blocks) = (order.to_vec(), self.blocks.len());
+            return Err(ShapeError::Order { order, blocks });
+        }
+        let blocks = order
+            .iter()
+            .map(|&block| self.blocks[block].clone())
+            .collect();
+        let network = Network {
+            blocks,
+            ..self.clone()
+        };
+        network.check()?;
+        Ok(network)
+    }
+
+    /// The same network without its shortcuts: equal depth, width and parameters.
+    ///
+    /// Its entries no longer end a residual branch, so that initialisation treats it as plain.
+    /// Meant for shortcuts without parameters; those of a projection would be read by nobody.
+    pub fn plain_twin(&self) -> Network {
+        let mut network = self.clone();
+        network.name = self.name.replace("resnet", "plain");
+        for block in &mut network.blocks {
+            block.shortcut = Shortcut::None;
+        }
+        for entry in &mut network.layout.parameters {
+            entry.ends_branch = false;
+        }
+        network
+    }
+}

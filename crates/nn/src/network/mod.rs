@@ -7,13 +7,17 @@
 //!
 //! Activations are channels-last, `(N, H, W, C)`; parameters keep PyTorch's layouts.
 
+pub mod builder;
 pub mod edit;
 pub mod layout;
 pub mod shapes;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
 pub use layout::{Entry, Layout, Role, Slot};
+pub use shapes::output_shape;
 
 /// The shape of one sample's activation. A vector of `n` features is `n × 1 × 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -175,7 +179,11 @@ pub struct Linear {
 impl Shape {
     /// An image of `channels` × `height` × `width`.
     pub const fn new(channels: usize, height: usize, width: usize) -> Self {
-        Self { channels, height, width }
+        Self {
+            channels,
+            height,
+            width,
+        }
     }
 
     /// A vector of `features`.
@@ -204,9 +212,7 @@ impl Block {
     /// Whether input and output can differ in shape: such blocks change the stage and are
     /// reported apart in lesion studies.
     pub fn is_downsampling(&self) -> bool {
-        let strided = |layer: &Layer| {
-            matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels)
-        };
+        let strided = |layer: &Layer| matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels);
         match &self.shortcut {
             Shortcut::Identity => false,
             Shortcut::SubsamplePad { .. } | Shortcut::Layers(_) => true,

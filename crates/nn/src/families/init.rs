@@ -1,0 +1,156 @@
+//! Initial parameters: normal weights, biases 0, γ 1, β 0.
+//!
+//! Standard deviation of a weight with `fan_in` numbers into, and `fan_out` out of, each unit:
+//!
+//! | scheme       | standard deviation          | source                                   |
+//! |--------------|-----------------------------|------------------------------------------|
+//! | `he`         | √(2 / fan_in)               | He et al. 2015 (ICCV), eq. 10            |
+//! | `he-fan-out` | √(2 / fan_out)              | ibid., eq. 14; Facebook's ResNet code    |
+//! | `xavier`     | √(2 / (fan_in + fan_out))   | Glorot, Bengio 2010, eq. 12              |
+//!
+//! times `gain`. Each tensor has its own random stream, keyed by its place in the layout, so that
+//! a plain network and its residual twin start from the same numbers.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::settings::ModelSettings;
+use crate::error::ModelError;
+use crate::network::{Entry, Network, Role, Shortcut};
+use crate::random::{self, Purpose};
+
+/// How weights are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum InitScheme {
+    /// By what goes into a unit.
+    #[default]
+    He,
+    /// By what goes out of a unit.
+    HeFanOut,
+    /// By both.
+    Xavier,
+}
+
+/// What the last weight of each residual branch (its last γ, with batch norm) is multiplied by;
+/// L is the number of residual blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BranchScale {
+    /// 1.
+    #[default]
+    One,
+    /// 1/√L.
+    InverseSqrtDepth,
+    /// 1/L.
+    InverseDepth,
+}
+
+/// How parameters start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct InitSettings {
+    /// How weights are drawn.
+    pub scheme: InitScheme,
+    /// Multiplies the standard deviation of every weight.
+    pub gain: f64,
+    /// Starts every residual branch at zero: its last γ, or its last weight without batch norm.
+    pub zero_gamma: bool,
+    /// Scales every residual branch by depth.
+    pub branch_scale: BranchScale,
+}
+
+impl Default for InitSettings {
+    fn default() -> Self {
+        let (scheme, branch_scale) = (InitScheme::default(), BranchScale::default());
+        Self {
+            scheme,
+            gain: 1.0,
+            zero_gamma: false,
+            branch_scale,
+        }
+    }
+}
+
+impl InitSettings {
+    /// Whether parameters can be drawn with these settings.
+    pub fn check(&self) -> Result<(), ModelError> {
+        if self.gain.is_finite() && self.gain >= 0.0 {
+            return Ok(());
+        }
+        let (value, rule) = (
+            self.gain.to_string(),
+            "it must be a finite number, at least 0",
+        );
+        Err(ModelError::Range {
+            setting: "gain",
+            value,
+            rule,
+        })
+    }
+
+    /// The settings that matter, for the identity of a run: a plain network has no branches to
+    /// scale, and a branch that starts at zero has no scale.
+    pub fn resolved_for(self, model: &ModelSettings) -> Self {
+        let zero_gamma = self.zero_gamma && model.residual;
+        let scaled = model.residual && !zero_gamma;
+        let branch_scale = if scaled {
+            self.branch_scale
+        } else {
+            BranchScale::One
+        };
+        Self {
+            zero_gamma,
+            branch_scale,
+            ..self
+        }
+    }
+}
+
+/// Draws a parameter arena.
+pub fn initialize(network: &Network, settings: &InitSettings, seed: u64) -> Vec<f32> {
+    let mut parameters = vec![0.0; network.layout.parameter_count()];
+    let branch = branch_factor(network, settings);
+    for (index, entry) in (0..).zip(&network.layout.parameters) {
+        let factor = if entry.ends_branch { branch } else { 1.0 };
+        let values = entry.slot.of_mut(&mut parameters);
+        match entry.role {
+            Role::NormWeight => values.fill(factor as f32),
+            Role::ConvWeight | Role::LinearWeight => {
+                let deviation = factor * settings.gain * unit_gain_deviation(entry, settings);
+                let mut rng = random::stream(seed, Purpose::Init, 0, index);
+                for value in values {
+                    *value = (deviation * random::normal(&mut rng)) as f32;
+                }
+            }
+            Role::Bias | Role::NormBias | Role::RunningMean | Role::RunningVar => {}
+        }
+    }
+    parameters
+}
+
+fn branch_factor(network: &Network, settings: &InitSettings) -> f64 {
+    let residual = network
+        .blocks
+        .iter()
+        .filter(|b| b.shortcut != Shortcut::None)
+        .count();
+    let depth = residual.max(1) as f64;
+    match settings.branch_scale {
+        _ if settings.zero_gamma => 0.0,
+        BranchScale::One => 1.0,
+        BranchScale::InverseSqrtDepth => 1.0 / depth.sqrt(),
+        BranchScale::InverseDepth => 1.0 / depth,
+    }
+}
+
+fn unit_gain_deviation(entry: &Entry, settings: &InitSettings) -> f64 {
+    let kernel: usize = entry.shape.iter().skip(2).product();
+    let fan_in = (entry.shape[1] * kernel) as f64;
+    let fan_out = (entry.shape[0] * kernel) as f64;
+    match settings.scheme {
+        InitScheme::He => (2.0 / fan_in).sqrt(),
+        InitScheme::HeFanOut => (2.0 / fan_out).sqrt(),
+        InitScheme::Xavier => (2.0 / (fan_in + fan_out)).sqrt(),
+    }
+}
