@@ -47,12 +47,13 @@ pub fn resolve(tree: &Node, seed: u64) -> Result<RunConfig, Mistake> {
 
 fn section<T: serde::de::DeserializeOwned>(tree: &Node, name: &str) -> Result<T, Mistake> {
     match tree.get(name) {
-        Some(node) => from_node(&named(node), name),
+        Some(node) if ["data", "model"].contains(&name) => from_node(&named(node), name),
+        Some(node) => from_node(node, name),
         None => from_node(&Node::empty(tree.at), name),
     }
 }
 
-/// The one-word form `model: resnet20` is the name. Other sections refuse a word by themselves.
+/// The one-word form `model: resnet20` is the name.
 fn named(node: &Node) -> Node {
     match &node.value {
         Value::Scalar { .. } if !node.is_null() => {

@@ -150,3 +150,27 @@ pub fn image_folder(root: &Path) {
         colour(&root.join(file), 6, 4, [value, value + 1, value + 2]);
     }
 }
+
+/// A way to break an otherwise sound folder, and what the message must contain.
+pub type Case = (&'static str, fn(&Path), &'static [&'static str]);
+
+/// Makes each case in a folder of its own and compares the message.
+pub fn refused(
+    name: DataName,
+    sound: fn(&Path),
+    settings: fn(DataSettings) -> DataSettings,
+    cases: &[Case],
+) {
+    for (what, spoil, parts) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        sound(folder.path());
+        spoil(folder.path());
+        let message = refusal(&settings(at(name, folder.path())));
+        for part in *parts {
+            assert!(
+                message.contains(part),
+                "{what}: \"{part}\" is not in\n{message}"
+            );
+        }
+    }
+}

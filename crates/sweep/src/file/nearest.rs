@@ -1,5 +1,19 @@
 //! The nearest accepted word to a misspelt one.
 
+/// Words of other tools and what they are called here.
+const SYNONYMS: [(&str, &str); 10] = [
+    ("learning_rate", "lr"),
+    ("optimiser", "optimizer"),
+    ("scheduler", "schedule"),
+    ("wd", "weight_decay"),
+    ("bn", "batch_norm"),
+    ("dataset", "data"),
+    ("network", "model"),
+    ("layers", "depth"),
+    ("channels", "width"),
+    ("grad_clip", "clip_norm"),
+];
+
 /// The accepted word nearest to `found`, if it is near enough to be meant: at most a third of
 /// its letters wrong (a swap of neighbours is one mistake), or the one a part of the other.
 pub fn nearest<'a>(found: &str, accepted: &'a [String]) -> Option<&'a str> {
@@ -10,6 +24,16 @@ pub fn nearest<'a>(found: &str, accepted: &'a [String]) -> Option<&'a str> {
     let best = accepted.iter().min_by_key(|word| distance(word))?;
     if distance(best) <= allowed {
         return Some(best);
+    }
+    let synonym = SYNONYMS
+        .iter()
+        .find(|(other, _)| *other == found)
+        .map(|(_, ours)| *ours);
+    if let Some(ours) = accepted
+        .iter()
+        .find(|word| synonym == Some(word.as_str()))
+    {
+        return Some(ours);
     }
     let within = |word: &&String| {
         let word = plain(word);
@@ -48,6 +72,7 @@ mod tests {
         assert_eq!(near("batch-norm"), Some("batch_norm"));
         assert_eq!(near("Residual"), Some("residual"));
         assert_eq!(near("decay"), Some("weight_decay"));
+        assert_eq!(near("learning_rate"), Some("lr"));
     }
 
     #[test]

@@ -68,11 +68,19 @@ impl<'n> Located<'n> {
         };
         visitor
             .visit_map(access)
-            .map_err(|error| self.complete(error))
+            .map_err(|error| self.complete(self.of_what(error)))
     }
 
-    /// Errors that arose inside: placed here if they know no better, and an unknown key says of
-    /// what.
+    /// A complaint about a key says whose key it is.
+    fn of_what(&self, mut error: LocatedError) -> LocatedError {
+        let key = ["unknown key", "the key"].iter().any(|words| error.message.starts_with(words));
+        if key && !self.what.is_empty() && !error.message.contains(" in `") {
+            error.message.push_str(&format!(" in `{}`", self.what));
+        }
+        error
+    }
+
+    /// Errors that arose inside are placed here if they know no better.
     fn complete(&self, error: LocatedError) -> LocatedError {
         error.or_at(self.node.at)
     }
@@ -205,7 +213,7 @@ impl<'n> Deserializer<'n> for Located<'n> {
             Value::Sequence(items) if items.len() == length => self.deserialize_seq(visitor),
             Value::Sequence(items) => {
                 let message = format!(
-                    "`{}`: expected a list of {length}, found {} items",
+                    "`{}`: expected a list of {length}, found one of {}",
                     self.what,
                     items.len()
                 );
