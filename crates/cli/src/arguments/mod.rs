@@ -33,7 +33,6 @@ Data go to standard output, messages and progress to standard error.";
 #[command(
     name = "reslab",
     version,
-    about,
     max_term_width = 100,
     help_template = TEMPLATE,
     before_help = EXAMPLES,

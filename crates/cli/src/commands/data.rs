@@ -5,9 +5,10 @@ use std::path::Path;
 use indicatif::{ProgressBar, ProgressStyle};
 use reslab_nn::data::catalogue::{self, Listing, Place, Report};
 use reslab_nn::data::{DataName, DataSettings, Places, download};
+use reslab_results::summary::{Format, render, short};
 use reslab_results::{Cell, ColumnSpec, Kind, Schema, Table};
 
-use crate::arguments::{DataCommand, Format};
+use crate::arguments::DataCommand;
 use crate::message::{self, Ending, Failure};
 use crate::output;
 
@@ -45,7 +46,7 @@ fn list() -> Result<(), Failure> {
     let columns = columns.map(|name| ColumnSpec::new(name, Kind::Text, "", ""));
     let mut table = Table::new(Schema::new("data", columns.to_vec()));
     table.rows.extend(listings.iter().map(row));
-    output::print(&output::render(&table, Format::Table))
+    output::print(&render(&table, Format::Table))
 }
 
 fn row(listing: &Listing) -> Vec<Cell> {
@@ -71,7 +72,7 @@ fn row(listing: &Listing) -> Vec<Cell> {
 fn in_words(report: &Report) -> String {
     let (train, test) = report.samples;
     let numbers = |numbers: &[f64]| {
-        let numbers: Vec<String> = numbers.iter().map(|x| output::rounded(*x)).collect();
+        let numbers: Vec<String> = numbers.iter().map(|x| short(&Cell::Real(*x))).collect();
         numbers.join(", ")
     };
     let mut text = format!("{}: sound. {}\n", report.name, report.verdict);

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use comfy_table::presets;
 use reslab_figures::{Drawing, Tables, claims};
-use reslab_results::{Cell, ColumnSpec, Kind, Schema, Table, summary};
+use reslab_results::summary::{Format, SummaryOptions, render, short, summarise};
+use reslab_results::{Cell, ColumnSpec, Kind, Schema, Table, TableError};
 use reslab_sweep::{Plan, Report};
 
 use super::run::totals;
@@ -46,7 +46,7 @@ pub fn tell(plan: &Plan, report: &Report, drawing: Option<&Drawing>) {
 fn tell_table(runs: &Table, folder: &Path) {
     let table = match short_table(runs) {
         Ok(table) => table,
-        Err(message) => return warning(&message),
+        Err(error) => return warning(&error.to_string()),
     };
     say("");
     if table.len() > MOST_ROWS {
@@ -56,24 +56,27 @@ fn tell_table(runs: &Table, folder: &Path) {
             folder.display()
         ));
     } else {
-        say(output::aligned(&table, presets::NOTHING).trim_end());
+        say(render(&table, Format::Table).trim_end());
     }
     say("");
 }
 
-fn short_table(runs: &Table) -> Result<Table, String> {
-    let wanted = ["final_train_error", "final_test_error"];
-    let classes = runs
-        .f64s(wanted[0])
-        .is_ok_and(|all| all.iter().any(Option::is_some));
+fn short_table(runs: &Table) -> Result<Table, TableError> {
+    let errors = ["final_train_error", "final_test_error"];
+    let classes = runs.f64s(errors[0])?.iter().any(Option::is_some);
     let wanted = if classes {
-        wanted
+        errors
     } else {
         ["final_train_loss", "final_test_loss"]
     };
-    let grouped =
-        summary::by_setting(runs, &wanted.map(String::from)).map_err(|error| error.to_string())?;
-    let first_metric = grouped.index("n").map_err(|error| error.to_string())? + 1;
+    let options = SummaryOptions {
+        metrics: wanted.map(String::from).to_vec(),
+        ..SummaryOptions::default()
+    };
+    let grouped = summarise(runs, &options)?;
+    let measured = |column: &ColumnSpec| column.name.starts_with(wanted[0]);
+    let first_metric = grouped.schema.columns.iter().position(measured);
+    let first_metric = first_metric.unwrap_or(grouped.schema.columns.len());
     let mut columns: Vec<ColumnSpec> = grouped.schema.columns[..first_metric].to_vec();
     let noun = if classes { "error" } else { "loss" };
     for set in ["training", "test"] {
@@ -103,7 +106,7 @@ fn mean_and_sd(mean: Option<f64>, sd: Option<f64>, as_percent: bool) -> String {
         if as_percent {
             format!("{:.1}", 100.0 * x)
         } else {
-            output::rounded(x)
+            short(&Cell::Real(x))
         }
     };
     let unit = if as_percent { " %" } else { "" };

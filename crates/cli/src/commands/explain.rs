@@ -1,5 +1,6 @@
 //! `reslab explain`: why a run is, or is not, taken from the results folder.
 
+use reslab_results::summary::short;
 use reslab_sweep::MissingData;
 
 use super::plan;
@@ -73,7 +74,7 @@ fn in_words(run: &StoredRun) -> String {
     text.push_str("\n\nA run with exactly these settings is taken from here:\n");
     text.push_str(&format!("{:#}\n\nIt measured:\n", record.config));
     for (name, cell) in record.metrics.cells() {
-        text.push_str(&format!("  {name:28}{}\n", output::short(&cell)));
+        text.push_str(&format!("  {name:28}{}\n", short(&cell)));
     }
     text
 }

@@ -2,65 +2,81 @@
 
 use std::path::{Path, PathBuf};
 
-use reslab_results::{RunPaths, Table, parquet, summary};
+use reslab_results::summary::{self, SummaryOptions, render, summarise};
+use reslab_results::{Cell, RunPaths, Table, TableError, parquet};
 use reslab_sweep::MissingData;
 
 use super::plan;
-use crate::arguments::ResultsArguments;
+use crate::arguments::{Format, ResultsArguments};
 use crate::message::{Ending, Failure};
 use crate::output;
-
-/// The measured columns shown where none are asked for.
-const USUAL: [&str; 4] = [
-    "final_train_error",
-    "final_test_error",
-    "final_train_loss",
-    "final_test_loss",
-];
 
 /// Prints the settings that vary with what was measured.
 pub fn results(arguments: &ResultsArguments) -> Result<Ending, Failure> {
     let runs = read(&folder(arguments)?)?;
-    let mut table = shown(&runs, arguments).map_err(|error| Failure::from_error(&error))?;
-    if let Some(sort) = &arguments.sort {
-        let (column, descending) = match sort.strip_prefix('-') {
-            Some(column) => (column, true),
-            None => (sort.as_str(), false),
-        };
-        let column = measured(&table, column);
-        table
-            .sort(&[&column])
-            .map_err(|error| Failure::from_error(&error))?;
-        if descending {
-            table.rows.reverse();
-        }
-    }
-    output::print(&output::render(&table, arguments.format))?;
+    let table = if arguments.all {
+        every_run(runs, arguments)
+    } else {
+        summarise(&runs, &options(arguments))
+    };
+    let table = table.map_err(|error| Failure::from_error(&error))?;
+    let format = match arguments.format {
+        Format::Table => summary::Format::Table,
+        Format::Csv => summary::Format::Csv,
+        Format::Json => summary::Format::Json,
+        Format::Md => summary::Format::Markdown,
+    };
+    output::print(&render(&table, format))?;
     Ok(Ending::Well)
 }
 
-fn shown(runs: &Table, arguments: &ResultsArguments) -> Result<Table, reslab_results::TableError> {
-    if arguments.all {
-        return if arguments.columns.is_empty() {
-            Ok(runs.clone())
-        } else {
-            summary::columns(runs, &arguments.columns)
-        };
+fn options(arguments: &ResultsArguments) -> SummaryOptions {
+    let mut options = SummaryOptions::default();
+    if !arguments.columns.is_empty() {
+        options.metrics.clone_from(&arguments.columns);
     }
-    if arguments.columns.is_empty() {
-        return summary::by_setting(runs, &USUAL.map(String::from));
+    if let Some((column, descending)) = sort_key(arguments) {
+        options.sort = Some(column);
+        options.descending = descending;
     }
-    summary::by_setting(runs, &arguments.columns)
+    options
 }
 
-/// `final_train_error` means its mean in a table of groups.
-fn measured(table: &Table, column: &str) -> String {
-    let mean = format!("{column}_mean");
-    if !table.has(column) && table.has(&mean) {
-        mean
-    } else {
-        column.to_owned()
+/// The column to sort by, and whether from the largest down.
+fn sort_key(arguments: &ResultsArguments) -> Option<(String, bool)> {
+    let sort = arguments.sort.as_deref()?;
+    Some(match sort.strip_prefix('-') {
+        Some(column) => (column.to_owned(), true),
+        None => (sort.to_owned(), false),
+    })
+}
+
+/// The table `runs` itself, sorted, or some of its columns.
+fn every_run(mut runs: Table, arguments: &ResultsArguments) -> Result<Table, TableError> {
+    if let Some((column, descending)) = sort_key(arguments) {
+        runs.sort(&[&column])?;
+        if descending {
+            runs.rows.reverse();
+        }
     }
+    if arguments.columns.is_empty() {
+        return Ok(runs);
+    }
+    let indices = arguments
+        .columns
+        .iter()
+        .map(|column| runs.index(column))
+        .collect::<Result<Vec<_>, _>>()?;
+    let pick = |row: &Vec<Cell>| indices.iter().map(|&i| row[i].clone()).collect();
+    let mut chosen = runs.schema.clone();
+    chosen.columns = indices
+        .iter()
+        .map(|&i| runs.schema.columns[i].clone())
+        .collect();
+    Ok(Table {
+        schema: chosen,
+        rows: runs.rows.iter().map(pick).collect(),
+    })
 }
 
 /// The results folder that is meant: itself, or that of an experiment file.

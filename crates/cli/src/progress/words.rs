@@ -1,9 +1,11 @@
 //! Events in words: shared by lines and bars.
 
+use reslab_results::Cell;
+use reslab_results::summary::short;
 use reslab_sweep::Event;
 
 use crate::message::{ERROR, GOOD, WARNING, styled};
-use crate::output::{count, duration, rounded};
+use crate::output::{count, duration};
 
 /// A fraction as a percentage with one decimal: `3.4 %`.
 pub fn percent(fraction: f64) -> String {
@@ -14,7 +16,7 @@ pub fn percent(fraction: f64) -> String {
 pub fn quality(set: &str, error: Option<f64>, loss: f64) -> String {
     match error {
         Some(error) => format!("{set} error {}", percent(error)),
-        None => format!("{set} loss {}", rounded(loss)),
+        None => format!("{set} loss {}", short(&Cell::Real(loss))),
     }
 }
 
