@@ -1,6 +1,6 @@
 //! Progress on a terminal: a bar for every run at work, and one for the sweep below them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -21,6 +21,8 @@ pub struct Bars {
     all: MultiProgress,
     sweep: ProgressBar,
     runs: HashMap<usize, RunBar>,
+    /// Runs that another process has: they end here when they end there.
+    elsewhere: HashSet<usize>,
     to_do: usize,
     ended: usize,
     failed: usize,
@@ -48,6 +50,7 @@ impl Bars {
             all,
             sweep: ProgressBar::hidden(),
             runs: HashMap::new(),
+            elsewhere: HashSet::new(),
             to_do: 0,
             ended: 0,
             failed: 0,
@@ -114,8 +117,16 @@ impl Bars {
                 run,
                 earlier: false,
                 ..
+            } => self.ended(*run, event),
+            Event::RunElsewhere { run, .. } => {
+                self.elsewhere.insert(*run);
             }
-            | Event::RunElsewhere { run, .. } => self.ended(*run, event),
+            // Without this remark they were done before this session, and have no bar.
+            Event::RunReused { run, .. } | Event::RunFailed { run, .. }
+                if self.elsewhere.remove(run) =>
+            {
+                self.ended(*run, event);
+            }
             Event::RunFailed { .. } => self.tell(event),
             Event::RunReused { .. } | Event::Interrupted { .. } | Event::Done { .. } => {}
         }

@@ -1,5 +1,7 @@
 //! Plain progress for logs: one line where a run ends.
 
+use std::collections::HashSet;
+
 use reslab_sweep::Event;
 
 use super::words;
@@ -10,6 +12,8 @@ use crate::message::say;
 pub struct Lines {
     ended: usize,
     to_do: usize,
+    /// Runs that another process has: they end here when they end there.
+    elsewhere: HashSet<usize>,
 }
 
 impl Lines {
@@ -21,10 +25,21 @@ impl Lines {
                 say(&text);
             }
         }
+        if let Event::RunElsewhere { run, .. } = event {
+            self.elsewhere.insert(*run);
+            return;
+        }
+        if let Event::RunReused { run, .. } = event
+            && !self.elsewhere.remove(run)
+        {
+            // Done before this session: the plan's line has counted it.
+            return;
+        }
         let Some((name, ending)) = words::ending(event) else {
             return;
         };
-        if matches!(event, Event::RunFailed { earlier: true, .. }) {
+        if matches!(event, Event::RunFailed { run, earlier: true, .. } if !self.elsewhere.remove(run))
+        {
             // Not among the runs to do: it has no number.
             say(&format!("{name} {ending}"));
             return;

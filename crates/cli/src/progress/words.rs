@@ -97,8 +97,8 @@ pub fn ending(event: &Event) -> Option<(&str, String)> {
             let word = if *earlier { "failed before" } else { "failed" };
             Some((name, format!("{}: {message}", styled(ERROR, word))))
         }
-        Event::RunElsewhere { name, .. } => {
-            Some((name, "is being computed by another process".to_owned()))
+        Event::RunReused { name, status, .. } => {
+            Some((name, format!("{status} in another process")))
         }
         _ => None,
     }
