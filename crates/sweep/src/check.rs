@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use reslab_nn::data::{self, DataError, DataName, DataShape, SyntheticKind};
+use reslab_nn::data::{self, DataError, DataShape};
 use reslab_nn::families;
 use reslab_nn::train::LossKind;
 
@@ -45,7 +45,7 @@ impl Checker {
         let Some(shape) = self.shape(config, tree)? else {
             return Ok(Checked::default());
         };
-        targets(config, tree)?;
+        targets(config, &shape, tree)?;
         batches(config, &shape, tree)?;
         let network = families::build(&config.model, shape.shape, shape.outputs)
             .map_err(|error| model_mistake(tree, &error))?;
@@ -97,24 +97,19 @@ fn ranges(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
         let message = format!("`init.gain` must be a number above 0, but is {gain}.");
         return Err(Mistake::new(tree.locate("init.gain"), message));
     }
-    if config.measure.every == 0 {
-        let message =
-            "`measure.every` must be at least 1: layers are measured every so many epochs.";
-        return Err(Mistake::new(tree.locate("measure.every"), message));
+    if let Some(problem) = config.measure.problems().first() {
+        let at = tree.locate(&format!("measure.{}", problem.field));
+        return Err(Mistake::new(
+            at,
+            format!("`measure.{}` {}", problem.field, problem.message),
+        ));
     }
     Ok(())
 }
 
 /// Cross-entropy needs classes.
-fn targets(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
-    let kind = config
-        .data
-        .synthetic
-        .as_ref()
-        .map(|synthetic| synthetic.kind);
-    let values = config.data.name == DataName::Synthetic
-        && matches!(kind, Some(SyntheticKind::Teacher | SyntheticKind::Identity));
-    if values && config.train.loss.kind == LossKind::CrossEntropy {
+fn targets(config: &RunConfig, shape: &DataShape, tree: &Node) -> Result<(), Mistake> {
+    if shape.regression && config.train.loss.kind == LossKind::CrossEntropy {
         let message = "`cross-entropy` needs classes, but the targets of these data are numbers.";
         let mistake = Mistake::new(tree.locate("train.loss.kind"), message);
         return Err(mistake.advise("`train: {loss: {kind: squared-error}}`"));

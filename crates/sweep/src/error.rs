@@ -40,6 +40,14 @@ pub enum SweepError {
     },
 }
 
+impl From<reslab_results::ResultsError> for SweepError {
+    fn from(error: reslab_results::ResultsError) -> Self {
+        Self::Store {
+            message: error.to_string(),
+        }
+    }
+}
+
 impl From<Diagnostic> for SweepError {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::File(Box::new(diagnostic))

@@ -4,7 +4,7 @@
 use reslab_nn::data::DataSettings;
 use reslab_nn::families::{InitSettings, WrittenModel};
 use reslab_nn::train::TrainSettings;
-use reslab_probes::MeasureSettings;
+use reslab_probes::layers::MeasureSettings;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value as Json, json};

@@ -122,7 +122,8 @@ fn runs(
                 excluded += 1;
                 continue;
             }
-            let id = RunId::of(&identity);
+            let id =
+                RunId::of(&identity).map_err(|error| Mistake::new(tree.at, error.to_string()))?;
             if !seen.insert(id.clone()) {
                 duplicates += 1;
                 continue;

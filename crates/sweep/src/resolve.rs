@@ -4,15 +4,11 @@ use reslab_nn::data::DataSettings;
 use reslab_nn::error::ModelError;
 use reslab_nn::families::{InitSettings, ModelSettings, WrittenModel};
 use reslab_nn::train::TrainSettings;
-use reslab_probes::MeasureSettings;
+use reslab_probes::layers::MeasureSettings;
 use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::file::{Key, Mistake, Node, Value, from_node};
-
-/// Version of the meaning of the settings: raised when the same settings come to mean another
-/// computation, so that older runs are not taken for it.
-pub const FORMAT: u32 = 1;
 
 /// One run, resolved: all that its result depends on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -106,9 +102,6 @@ impl RunConfig {
         let mut json = serde_json::to_value(self).unwrap_or(Json::Null);
         if let Some(data) = json.get_mut("data").and_then(Json::as_object_mut) {
             data.remove("root");
-        }
-        if let Some(object) = json.as_object_mut() {
-            object.insert("format".to_owned(), json!(FORMAT));
         }
         without_nulls(json)
     }

@@ -1,10 +1,11 @@
 //! What a results folder holds of a plan.
 
-use std::fmt;
 use std::path::Path;
 
+use reslab_results::{Lookup, RunState as Stored, Store};
 use serde::Serialize;
 
+use crate::options::folder;
 use crate::{Plan, SweepError};
 
 /// Counts, and one line a run.
@@ -59,56 +60,56 @@ pub enum RunState {
     Waiting,
 }
 
-/// Why a run is, or is not, taken from the store.
-#[derive(Debug, Clone, Serialize)]
-pub struct Explanation {
-    /// Name of the run.
-    pub name: String,
-    /// Id of the run.
-    pub id: String,
-    /// Whether the store has it.
-    pub stored: bool,
-    /// The sentences to print.
-    pub text: String,
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+/// Counts what the folder `out/NAME` holds of a plan. Changes nothing there.
+pub fn status(plan: &Plan, out: &Path) -> Result<Status, SweepError> {
+    let store = Store::existing(folder(out, &plan.experiment.name));
+    let mut status = Status {
+        experiment: plan.experiment.name.clone(),
+        planned: plan.runs.len(),
+        finished: 0,
+        diverged: 0,
+        failed: 0,
+        running: 0,
+        waiting: 0,
+        runs: Vec::with_capacity(plan.runs.len()),
+    };
+    for run in &plan.runs {
+        let (state, detail) = match store.state(&run.id)? {
+            Stored::Finished => finished(&store, &run.id)?,
+            Stored::Failed(failure) => (RunState::Failed, failure.message),
+            Stored::Running => (RunState::Running, String::new()),
+            Stored::Interrupted => (RunState::Interrupted, "has a checkpoint".to_owned()),
+            Stored::Missing => (RunState::Waiting, String::new()),
+        };
+        *match state {
+            RunState::Finished => &mut status.finished,
+            RunState::Diverged => &mut status.diverged,
+            RunState::Failed => &mut status.failed,
+            RunState::Running => &mut status.running,
+            RunState::Interrupted | RunState::Waiting => &mut status.waiting,
+        } += 1;
+        let (name, id) = (run.name.clone(), run.id.to_string());
+        status.runs.push(RunStatus {
+            name,
+            id,
+            state,
+            detail,
+        });
     }
+    Ok(status)
 }
 
-/// What to show of a folder's runs.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// One row a run, rather than one for all seeds of a setting.
-    pub each: bool,
-    /// Column to sort by; a `-` before it reverses.
-    pub sort: Option<String>,
-    /// Columns to show instead of those that vary.
-    pub columns: Vec<String>,
-}
-
-/// Counts what the folder `out/NAME` holds of a plan.
-pub fn status(_plan: &Plan, _out: &Path) -> Result<Status, SweepError> {
-    Err(SweepError::System {
-        message: "Status is not there yet.".into(),
-    })
-}
-
-/// Says why a run (by name or id) is, or is not, taken from the store.
-pub fn explain(_plan: &Plan, _out: &Path, _run: &str) -> Result<Explanation, SweepError> {
-    Err(SweepError::System {
-        message: "Explaining is not there yet.".into(),
-    })
-}
-
-/// The final results in an experiment's folder as a header and rows of text, ready to print.
-pub fn results(
-    _folder: &Path,
-    _query: &Query,
-) -> Result<(Vec<String>, Vec<Vec<String>>), SweepError> {
-    Err(SweepError::System {
-        message: "Results are not there yet.".into(),
+fn finished(store: &Store, id: &reslab_results::RunId) -> Result<(RunState, String), SweepError> {
+    Ok(match store.lookup(id)? {
+        Lookup::Finished(record) => match &record.outcome {
+            reslab_results::Outcome::Diverged { step, epoch } => (
+                RunState::Diverged,
+                format!("at step {step}, in epoch {epoch}"),
+            ),
+            reslab_results::Outcome::Finished => (RunState::Finished, String::new()),
+        },
+        Lookup::Damaged(message) => (RunState::Waiting, message),
+        Lookup::Failed(failure) => (RunState::Failed, failure.message),
+        Lookup::Absent => (RunState::Waiting, String::new()),
     })
 }

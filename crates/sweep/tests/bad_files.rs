@@ -24,7 +24,11 @@ fn every_broken_file_is_refused_as_expected() {
     let bless = std::env::var_os("RESLAB_BLESS").is_some();
     let mut wrong = Vec::new();
     for path in files() {
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         let text = std::fs::read_to_string(&path).expect("the broken file");
         let found = match load_text(&name, &text, &PlanOptions::default()) {
             Err(SweepError::File(diagnostic)) => format!("{diagnostic}\n"),
@@ -37,7 +41,9 @@ fn every_broken_file_is_refused_as_expected() {
         }
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
         if found != expected || found.starts_with('(') {
-            wrong.push(format!("== {name}\n-- expected\n{expected}-- found\n{found}"));
+            wrong.push(format!(
+                "== {name}\n-- expected\n{expected}-- found\n{found}"
+            ));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -49,7 +55,11 @@ fn there_are_enough_broken_files_and_each_message_has_a_place() {
     assert!(files.len() >= 32, "{}", files.len());
     for path in files {
         let golden = std::fs::read_to_string(path.with_extension("txt")).expect("a message");
-        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a name")
+            .to_string_lossy()
+            .into_owned();
         assert!(golden.contains(&format!("--> {name}:")), "{name}");
         assert!(golden.contains('^'), "{name}");
     }

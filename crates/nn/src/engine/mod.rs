@@ -169,3 +169,8 @@ impl Engine {
         self.training.as_ref().map_or_else(Vec::new, |(executor, found)| found.responses(executor))
     }
 }
+
+/// The instruction set that engines of this process use, such as `avx512`: for the record.
+pub fn instruction_set() -> String {
+    reslab_kernels::Isa::current().to_string()
+}

@@ -29,10 +29,7 @@ pub fn nearest<'a>(found: &str, accepted: &'a [String]) -> Option<&'a str> {
         .iter()
         .find(|(other, _)| *other == found)
         .map(|(_, ours)| *ours);
-    if let Some(ours) = accepted
-        .iter()
-        .find(|word| synonym == Some(word.as_str()))
-    {
+    if let Some(ours) = accepted.iter().find(|word| synonym == Some(word.as_str())) {
         return Some(ours);
     }
     let within = |word: &&String| {

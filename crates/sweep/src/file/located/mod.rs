@@ -73,7 +73,9 @@ impl<'n> Located<'n> {
 
     /// A complaint about a key says whose key it is.
     fn of_what(&self, mut error: LocatedError) -> LocatedError {
-        let key = ["unknown key", "the key"].iter().any(|words| error.message.starts_with(words));
+        let key = ["unknown key", "the key"]
+            .iter()
+            .any(|words| error.message.starts_with(words));
         if key && !self.what.is_empty() && !error.message.contains(" in `") {
             error.message.push_str(&format!(" in `{}`", self.what));
         }
