@@ -21,6 +21,9 @@ pub(super) enum Device {
     Raster,
 }
 
+/// How far, in logical pixels, a straight piece of an outline may leave the curve.
+const GLYPH_TOLERANCE: f64 = 0.04;
+
 struct Brush<'a, B> {
     backend: &'a mut B,
     units: f64,
@@ -178,7 +181,7 @@ impl<B: DrawingBackend> Brush<'_, B> {
 
     fn text(&mut self, text: &Text) -> Result<(), RenderError> {
         if self.device == Device::Vector {
-            for polygon in glyphs::polygons(text, 0.5 / self.units) {
+            for polygon in glyphs::polygons(text, GLYPH_TOLERANCE) {
                 self.fill(&polygon, text.color, 1.0)?;
             }
             return Ok(());
