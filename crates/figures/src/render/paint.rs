@@ -173,8 +173,12 @@ impl<B: DrawingBackend> Brush<'_, B> {
                     .map_err(failed)
             }
             Shape::Cross => {
-                self.stroke(&[(x - r, y - r), (x + r, y + r)], color, 1.6, true)?;
-                self.stroke(&[(x - r, y + r), (x + r, y - r)], color, 1.6, true)
+                // A white edge keeps it visible among the curves.
+                for (color, width) in [((255, 255, 255), 4.0), (color, 1.7)] {
+                    self.stroke(&[(x - r, y - r), (x + r, y + r)], color, width, true)?;
+                    self.stroke(&[(x - r, y + r), (x + r, y - r)], color, width, true)?;
+                }
+                Ok(())
             }
         }
     }
