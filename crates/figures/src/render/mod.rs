@@ -40,6 +40,9 @@ pub fn svg(scene: &Scene) -> Result<String, RenderError> {
     drop(backend);
     // plotters opens with a tag of its own, in units; ours states the size in pixels.
     let shapes = body.split_once('>').map_or("", |(_, rest)| rest);
+    let shapes = shapes
+        .replace(" opacity=\"1\"", "")
+        .replace(" \"/>", "\"/>");
     let title = escape(&scene.title);
     Ok(format!(
         "<svg width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {height}\" \

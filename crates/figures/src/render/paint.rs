@@ -21,6 +21,9 @@ pub(super) enum Device {
     Raster,
 }
 
+/// How far, in logical pixels, a straight piece of an outline may leave the curve.
+const GLYPH_TOLERANCE: f64 = 0.04;
+
 struct Brush<'a, B> {
     backend: &'a mut B,
     units: f64,
@@ -170,15 +173,19 @@ impl<B: DrawingBackend> Brush<'_, B> {
                     .map_err(failed)
             }
             Shape::Cross => {
-                self.stroke(&[(x - r, y - r), (x + r, y + r)], color, 1.6, true)?;
-                self.stroke(&[(x - r, y + r), (x + r, y - r)], color, 1.6, true)
+                // A white edge keeps it visible among the curves.
+                for (color, width) in [((255, 255, 255), 4.0), (color, 1.7)] {
+                    self.stroke(&[(x - r, y - r), (x + r, y + r)], color, width, true)?;
+                    self.stroke(&[(x - r, y + r), (x + r, y - r)], color, width, true)?;
+                }
+                Ok(())
             }
         }
     }
 
     fn text(&mut self, text: &Text) -> Result<(), RenderError> {
         if self.device == Device::Vector {
-            for polygon in glyphs::polygons(text, 0.5 / self.units) {
+            for polygon in glyphs::polygons(text, GLYPH_TOLERANCE) {
                 self.fill(&polygon, text.color, 1.0)?;
             }
             return Ok(());

@@ -18,6 +18,9 @@ use crate::theme;
 /// The errors of the runs of one network, by epoch.
 type ByEpoch = BTreeMap<i64, Vec<f64>>;
 
+/// A row of `epochs`: epoch, training and test error.
+type Row = (i64, Option<f64>, Option<f64>);
+
 /// The curves of one network.
 struct Curves {
     residual: bool,
@@ -70,7 +73,7 @@ pub fn error_curves(tables: &Tables, group: &Group) -> Result<Figure, String> {
 }
 
 fn read(epochs: &Table, group: &Group) -> Vec<Curves> {
-    let mut rows: BTreeMap<&str, Vec<(i64, Option<f64>, Option<f64>)>> = BTreeMap::new();
+    let mut rows: BTreeMap<&str, Vec<Row>> = BTreeMap::new();
     for row in epochs.iter() {
         let finite = |column| row.real(column).filter(|value: &f64| value.is_finite());
         if let (Some(id), Some(epoch)) = (row.text("run_id"), row.integer("epoch")) {
@@ -94,7 +97,7 @@ fn read(epochs: &Table, group: &Group) -> Vec<Curves> {
     all.into_values().collect()
 }
 
-fn add(curves: &mut Curves, run: &Run, rows: &[(i64, Option<f64>, Option<f64>)]) {
+fn add(curves: &mut Curves, run: &Run, rows: &[Row]) {
     let mut end = None;
     for &(epoch, train, test) in rows {
         if let Some(error) = train {

@@ -7,7 +7,7 @@ use crate::plots::{Figure, Layer, Panel, lay_out};
 use crate::study::groups;
 use crate::synthetic::{Synthetic, settings};
 use crate::tables::Tables;
-use crate::{Drawing, draw_tables};
+use crate::{Drawing, draw, draw_tables};
 
 /// A number in [-1, 1] that looks random and is the same everywhere.
 fn noise(key: u64) -> f64 {
@@ -291,6 +291,40 @@ fn drawing_twice_gives_the_same_bytes_and_well_formed_files() {
     );
     if let Some(kept) = std::env::var_os("RESLAB_KEEP_FIGURES") {
         draw_tables(&tables, std::path::Path::new(&kept)).unwrap();
+    }
+}
+
+#[test]
+fn figures_are_drawn_from_parquet_files_alone() {
+    let tables = experiment(&[8, 20], 2, 4, false);
+    let dir = tempfile::tempdir().unwrap();
+    let save = |table, name: &str| reslab_results::parquet::write(table, &dir.path().join(name));
+    save(&tables.runs, "runs.parquet").unwrap();
+    save(tables.epochs.as_ref().unwrap(), "epochs.parquet").unwrap();
+    let drawing = draw(dir.path()).unwrap();
+    assert_eq!(drawing.files.len(), 5);
+    assert!(
+        drawing
+            .files
+            .iter()
+            .all(|file| file.starts_with(dir.path().join("figures")))
+    );
+    assert_eq!(drawing.skipped.len(), 1);
+    assert_eq!(drawing.skipped[0].reason, "there is no table 'layers'");
+    let other = tempfile::tempdir().unwrap();
+    assert_eq!(
+        contents(&drawing),
+        contents(&draw_tables(&tables_without_layers(tables), other.path()).unwrap())
+    );
+    let empty = tempfile::tempdir().unwrap();
+    let message = draw(empty.path()).unwrap_err().to_string();
+    assert!(message.contains("runs.parquet"), "{message}");
+}
+
+fn tables_without_layers(tables: Tables) -> Tables {
+    Tables {
+        layers: None,
+        ..tables
     }
 }
 
