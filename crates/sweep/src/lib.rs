@@ -21,6 +21,7 @@ pub mod explain;
 pub mod file;
 pub mod flatten;
 pub mod json_schema;
+pub mod key_docs;
 pub mod load;
 pub mod names;
 pub mod options;

@@ -1,1 +1,293 @@
-//! x
+//! The sweep around the runs: failures, panics, interruption, retrying, two processes. Runners
+//! are put in place of training, except where the bits themselves are at stake.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use reslab_results::Store;
+
+use super::{End, RunContext, execute, execute_with};
+use crate::options::{PlanOptions, Report, RunOptions};
+use crate::plan::Plan;
+use crate::{Event, RunState, load_text, status};
+
+const TINY: &str = "\
+name: tiny
+data: {name: synthetic, synthetic: {train: 40, test: 12, dimensions: 5, classes: 3}}
+model: {name: fc-resnet2, width: 6}
+train: {epochs: 3, batch_size: 16, lr: 0.05}
+seeds: 2
+sweep: {grid: {model.residual: [true, false], train.lr: [0.05, 1e30]}}
+";
+
+fn tiny() -> Plan {
+    load_text("tiny.yaml", TINY, &PlanOptions::default()).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn options(out: &Path) -> RunOptions {
+    RunOptions {
+        out: out.to_owned(),
+        checkpoint_every: Duration::ZERO,
+        ..RunOptions::default()
+    }
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn go(plan: &Plan, options: &RunOptions) -> Report {
+    execute(plan, options, &|_| {}, &AtomicBool::new(false)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Bytes of the tables that must not depend on how the sweep went.
+fn tables(out: &Path) -> Vec<Vec<u8>> {
+    let read = |name: &str| {
+        let path = out.join("tiny").join(format!("{name}.parquet"));
+        std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    ["runs", "epochs", "layers"].map(read).to_vec()
+}
+
+#[test]
+fn tables_do_not_depend_on_jobs_or_threads() {
+    let plan = tiny();
+    let reference = folder();
+    let report = go(&plan, &options(reference.path()));
+    assert_eq!((report.finished, report.diverged, report.left), (4, 4, 0));
+    assert!(report.failures.is_empty());
+    for (jobs, threads) in [(1, 1), (2, 2), (1, 5), (5, 5)] {
+        let other = folder();
+        let wishes = RunOptions {
+            jobs: Some(jobs),
+            threads: Some(threads),
+            ..options(other.path())
+        };
+        go(&plan, &wishes);
+        assert!(
+            tables(other.path()) == tables(reference.path()),
+            "{jobs} jobs, {threads} threads"
+        );
+    }
+}
+
+#[test]
+fn interrupted_and_resumed_runs_end_in_the_same_bits() {
+    let plan = tiny();
+    let (whole, broken) = (folder(), folder());
+    go(&plan, &options(whole.path()));
+    let mut sessions = 0;
+    loop {
+        let stop = AtomicBool::new(false);
+        // Each session is stopped after two measured epochs, wherever it is.
+        let epochs = AtomicUsize::new(0);
+        let sink = |event: Event| {
+            if matches!(event, Event::Epoch { .. }) && epochs.fetch_add(1, Ordering::Relaxed) == 1 {
+                stop.store(true, Ordering::Relaxed);
+            }
+        };
+        let options = options(broken.path());
+        let report = execute(&plan, &options, &sink, &stop).unwrap_or_else(|e| panic!("{e}"));
+        sessions += 1;
+        assert!(sessions < 100, "it does not come to an end");
+        if report.left == 0 {
+            break;
+        }
+        assert!(report.interrupted);
+    }
+    assert!(sessions > 4, "{sessions}");
+    assert!(tables(broken.path()) == tables(whole.path()));
+}
+
+#[test]
+fn a_second_execution_does_nothing() {
+    let plan = tiny();
+    let out = folder();
+    go(&plan, &options(out.path()));
+    let before = tables(out.path());
+    let runner = |_: &RunContext<'_>| -> Result<End, String> { panic!("nothing is to be done") };
+    let stop = AtomicBool::new(false);
+    let report = execute_with(&plan, &options(out.path()), &|_| {}, &stop, &runner)
+        .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((report.reused, report.finished, report.diverged), (8, 4, 4));
+    assert!(tables(out.path()) == before);
+}
+
+#[test]
+fn a_failure_and_a_panic_end_alone_and_are_retried_on_request() {
+    let plan = tiny();
+    let out = folder();
+    let stop = AtomicBool::new(false);
+    let told = Mutex::new(Vec::new());
+    let sink = |event: Event| {
+        if let Event::RunFailed {
+            run,
+            message,
+            earlier,
+            ..
+        } = event
+        {
+            told.lock().expect("the list").push((run, message, earlier));
+        }
+    };
+    let datasets = super::Datasets::default();
+    let runner = |context: &RunContext<'_>| match context.index {
+        1 => Err("The disk is full.".to_owned()),
+        2 => panic!("index out of bounds"),
+        _ => super::run::run(context, &datasets),
+    };
+    let options = options(out.path());
+    let report = execute_with(&plan, &options, &sink, &stop, &runner).expect("a report");
+    assert_eq!(
+        (report.failures.len(), report.finished + report.diverged),
+        (2, 6)
+    );
+    assert_eq!(report.failures[0].name, plan.runs[1].name);
+    assert!(report.failures[1].message.contains("index out of bounds"));
+    assert_eq!(told.lock().expect("the list").len(), 2);
+    let state = status(&plan, out.path()).expect("a status");
+    assert_eq!((state.failed, state.runs[1].state), (2, RunState::Failed));
+
+    // Kept, told again, not done again.
+    told.lock().expect("the list").clear();
+    let report = execute_with(&plan, &options, &sink, &stop, &runner).expect("a report");
+    assert_eq!(report.failures.len(), 2);
+    assert!(
+        told.lock()
+            .expect("the list")
+            .iter()
+            .all(|(_, _, earlier)| *earlier)
+    );
+
+    let retry = RunOptions {
+        retry_failed: true,
+        ..options
+    };
+    let report = go(&plan, &retry);
+    assert_eq!((report.failures.len(), report.left), (0, 0));
+    let whole = folder();
+    go(
+        &plan,
+        &super::RunOptions {
+            out: whole.path().to_owned(),
+            ..retry
+        },
+    );
+    assert!(tables(out.path()) == tables(whole.path()));
+}
+
+#[test]
+fn fail_fast_starts_nothing_more() {
+    let plan = tiny();
+    let out = folder();
+    let begun = AtomicUsize::new(0);
+    let runner = |_: &RunContext<'_>| -> Result<End, String> {
+        begun.fetch_add(1, Ordering::Relaxed);
+        Err("It failed.".to_owned())
+    };
+    let options = RunOptions {
+        fail_fast: true,
+        jobs: Some(1),
+        ..options(out.path())
+    };
+    let stop = AtomicBool::new(false);
+    let report = execute_with(&plan, &options, &|_| {}, &stop, &runner).expect("a report");
+    assert_eq!(
+        (begun.into_inner(), report.failures.len(), report.left),
+        (1, 1, 7)
+    );
+}
+
+#[test]
+fn two_sweeps_in_one_folder_share_the_work() {
+    let plan = tiny();
+    let (shared, alone) = (folder(), folder());
+    let done = AtomicUsize::new(0);
+    let count = |event: Event| {
+        if matches!(event, Event::RunFinished { .. } | Event::RunDiverged { .. }) {
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let options = RunOptions {
+        jobs: Some(1),
+        ..options(shared.path())
+    };
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let run = || execute(&plan, &options, &count, &stop).map(|report| report.left);
+        let (first, second) = (scope.spawn(run), scope.spawn(run));
+        for process in [first, second] {
+            let left = process
+                .join()
+                .expect("no panic")
+                .unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(left, 0, "each waits for what the other is at");
+        }
+    });
+    assert_eq!(done.into_inner(), 8, "no run is done twice");
+    go(
+        &plan,
+        &super::RunOptions {
+            out: alone.path().to_owned(),
+            ..options
+        },
+    );
+    assert!(tables(shared.path()) == tables(alone.path()));
+}
+
+#[test]
+fn only_the_selected_runs_are_done() {
+    let plan = tiny();
+    let out = folder();
+    let options = RunOptions {
+        only: Some("seed=1,lr=0.05".to_owned()),
+        ..options(out.path())
+    };
+    let report = go(&plan, &options);
+    assert_eq!((report.finished, report.diverged, report.left), (2, 0, 0));
+    let state = status(&plan, out.path()).expect("a status");
+    assert_eq!((state.finished, state.waiting), (2, 6));
+}
+
+#[test]
+fn a_damaged_checkpoint_costs_time_and_nothing_else() {
+    let plan = tiny();
+    let (out, whole) = (folder(), folder());
+    let store = Store::open(out.path().join("tiny")).expect("a store");
+    std::fs::write(store.paths().checkpoint(&plan.runs[0].id), b"nonsense").expect("written");
+    go(&plan, &options(out.path()));
+    go(&plan, &options(whole.path()));
+    assert!(tables(out.path()) == tables(whole.path()));
+}
+
+#[test]
+fn explanations_name_the_setting_that_differs() {
+    let plan = tiny();
+    let out = folder();
+    let selected = RunOptions {
+        only: Some(plan.runs[0].name.clone()),
+        ..options(out.path())
+    };
+    go(&plan, &selected);
+    let explain = |run: &str| crate::explain(&plan, out.path(), run).expect("an explanation");
+    let taken = explain(&plan.runs[0].name);
+    assert!(
+        taken.stored && taken.to_string().contains("is taken from"),
+        "{taken}"
+    );
+    let other = explain(&plan.runs[1].name);
+    let nearest = other.nearest.as_ref().expect("a stored run");
+    assert!(!other.stored);
+    let settings: Vec<&str> = nearest
+        .differences
+        .iter()
+        .map(|d| d.setting.as_str())
+        .collect();
+    assert_eq!(settings, ["seed"], "{other}");
+    assert!(
+        other.to_string().contains("seed: 1 here, 0 there"),
+        "{other}"
+    );
+}
