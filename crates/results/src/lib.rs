@@ -5,15 +5,23 @@
 //! [`collect`] turns the records of a plan into the tidy tables `runs`, `epochs`, `layers` and
 //! `timings`; figures and summaries read those tables alone.
 
+pub mod collect;
 mod error;
 mod files;
 pub mod parquet;
+pub mod provenance;
+pub mod record;
 pub mod run_id;
 mod run_paths;
 pub mod schema;
+pub mod store;
 pub mod table;
 
+pub use collect::{Collected, collect};
 pub use error::ResultsError;
+pub use provenance::Provenance;
+pub use record::{EpochTiming, Failure, Metrics, Outcome, RunRecord};
 pub use run_id::RunId;
 pub use run_paths::RunPaths;
+pub use store::{Claim, Committed, Lookup, RunState, Store};
 pub use table::{Cell, ColumnSpec, Group, Kind, Row, Schema, Table, TableError};
