@@ -1,5 +1,7 @@
 //! A run that diverges or fails is told, kept apart, and does not take the others with it.
 
+use std::path::PathBuf;
+
 use reslab_results::Cell;
 
 use crate::support::{Experiment, Lab};
@@ -46,8 +48,8 @@ fn a_diverged_run_is_a_result() {
         .prints("diverged");
 }
 
-/// Makes the store of an experiment refuse one run: a file stands where its folder belongs.
-fn block_a_run(lab: &Lab, name: &str, run: usize) -> String {
+/// Makes one run impossible to store: a link to nowhere stands where its folder belongs.
+fn block_a_run(lab: &Lab, name: &str, run: usize) -> PathBuf {
     let plan = lab
         .reslab(&format!("plan {name}.yaml --json"))
         .succeeds()
@@ -56,15 +58,18 @@ fn block_a_run(lab: &Lab, name: &str, run: usize) -> String {
         .as_str()
         .expect("runs have ids")
         .to_owned();
-    lab.write(&format!("results/{name}/runs/{id}"), "in the way");
-    id
+    let runs = lab.path(&format!("results/{name}/runs"));
+    std::fs::create_dir_all(&runs).expect("folders can be made in the lab");
+    let place = runs.join(id);
+    std::os::unix::fs::symlink("nowhere", &place).expect("links can be made in the lab");
+    place
 }
 
 #[test]
 fn one_failure_does_not_end_the_sweep() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("blocked").seeds("3"));
-    let id = block_a_run(&lab, "blocked", 0);
+    let obstacle = block_a_run(&lab, "blocked", 0);
     lab.reslab("run blocked.yaml --no-figures --jobs 1")
         .ends_with(1)
         .says("failed")
@@ -78,8 +83,7 @@ fn one_failure_does_not_end_the_sweep() {
     lab.reslab("run blocked.yaml --no-figures")
         .ends_with(1)
         .says("--retry-failed");
-    std::fs::remove_file(lab.path(&format!("results/blocked/runs/{id}")))
-        .expect("the obstacle can be removed");
+    std::fs::remove_file(obstacle).expect("the obstacle can be removed");
     lab.reslab("run blocked.yaml --no-figures --retry-failed")
         .succeeds();
     assert_eq!(lab.table("blocked", "runs").rows.len(), 3);

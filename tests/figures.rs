@@ -42,7 +42,8 @@ fn figures_are_drawn_again_from_tables_alone() {
         match path.rsplit('.').next() {
             Some("svg") => assert!(bytes.windows(4).any(|part| part == b"<svg")),
             Some("png") => assert_eq!(&bytes[..4], b"\x89PNG"),
-            _ => panic!("{path} is neither SVG nor PNG"),
+            Some("json") => assert!(serde_json::from_slice::<serde_json::Value>(&bytes).is_ok()),
+            _ => panic!("{path} is neither a figure nor the verdicts"),
         }
     }
     let first = figures_of(&lab, "alone").len();

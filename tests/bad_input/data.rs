@@ -182,12 +182,12 @@ fn an_idx_file_with_a_wrong_magic_number() {
 #[test]
 fn an_idx_file_that_breaks_off() {
     let lab = Lab::new();
-    let name = "t10k-images-idx3-ubyte";
+    let name = "train-images-idx3-ubyte";
     mnist_with(
         &lab,
         "cut",
         name,
-        idx(IMAGES, &[10_000, 28, 28], 9_000 * 784),
+        idx(IMAGES, &[60_000, 28, 28], 59_999 * 784),
     );
     refused(&lab, "mnist", "cut", &[name]);
 }
@@ -201,13 +201,16 @@ fn fewer_labels_than_images() {
 }
 
 #[test]
-fn a_digit_that_is_none() {
+fn images_that_are_not_the_official_ones() {
     let lab = Lab::new();
-    let name = "train-labels-idx1-ubyte";
-    let mut labels = idx(LABELS, &[60_000], 60_000);
-    labels[8 + 41] = 10;
-    mnist_with(&lab, "ten", name, labels);
-    refused(&lab, "mnist", "ten", &[name, "41"]);
+    let name = "train-images-idx3-ubyte";
+    mnist_with(
+        &lab,
+        "black",
+        name,
+        idx(IMAGES, &[60_000, 28, 28], 60_000 * 784),
+    );
+    refused(&lab, "mnist", "black", &[name, "other content", "SHA-256"]);
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub enum SweepError {
         /// Names that exist.
         hint: String,
     },
+    /// Data are damaged, or not what they should be; told before the first run.
+    #[error("{message}")]
+    Data {
+        /// What is wrong and where, a full sentence.
+        message: String,
+    },
     /// The machine refused something, such as a thread.
     #[error("{message}")]
     System {

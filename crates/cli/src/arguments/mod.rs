@@ -14,8 +14,7 @@ const TEMPLATE: &str = "\
 {about-with-newline}
 {before-help}{usage-heading} {usage}
 
-{all-args}{after-help}
-";
+{all-args}{after-help}";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +23,7 @@ Examples:
   reslab run FILE --set train.lr=0.05 --jobs 2   change a setting, run two at a time
   reslab results results/quickstart              mean, sd and interval of what was measured";
 
-const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 Exit codes: 0 all well; 1 some runs failed; 2 bad input; 130 interrupted (the same command continues).
 Data go to standard output, messages and progress to standard error.";
 

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use crate::arguments::{Arguments, CompletionsArguments};
+use crate::arguments::{Arguments, CompletionsArguments, EXIT_CODES};
 use crate::message::{Ending, Failure};
 use crate::output;
 
@@ -27,31 +27,58 @@ pub fn man() -> Result<Ending, Failure> {
     let mut command = Arguments::command();
     command.build();
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    let man = clap_mangen::Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    examples(&command, ".SH", &mut page);
+    man.render_options_section(&mut page)?;
     for sub in command.get_subcommands() {
         append(sub, &mut page)?;
         for nested in sub.get_subcommands() {
             append(nested, &mut page)?;
         }
     }
+    page.extend(format!(".SH \"EXIT STATUS\"\n{}\n", escaped(EXIT_CODES)).bytes());
     output::print(&String::from_utf8_lossy(&page))?;
     Ok(Ending::Well)
 }
 
-/// A command's part of the page: its synopsis and options under its own heading.
+/// A command's part of the page: what it does, examples and options under its own heading.
 fn append(command: &clap::Command, page: &mut Vec<u8>) -> Result<(), Failure> {
     let name = command.get_bin_name().unwrap_or(command.get_name());
     page.extend(format!(".SH \"{}\"\n", name.to_uppercase()).bytes());
     let about = command.get_about().map(ToString::to_string);
-    page.extend(format!("{}\n.PP\n", about.unwrap_or_default()).bytes());
+    page.extend(format!("{}.\n", escaped(&about.unwrap_or_default())).bytes());
+    examples(command, ".SS", page);
     let man = clap_mangen::Man::new(command.clone());
     let mut options = Vec::new();
     man.render_options_section(&mut options)?;
     // Its heading would end the command's own section.
-    page.extend(
-        String::from_utf8_lossy(&options)
-            .replace(".SH OPTIONS", ".SS Options")
-            .bytes(),
-    );
+    let options = String::from_utf8_lossy(&options).replace(".SH OPTIONS", ".SS Options");
+    page.extend(options.bytes());
     Ok(())
+}
+
+/// The examples that the help opens with, line for line.
+fn examples(command: &clap::Command, heading: &str, page: &mut Vec<u8>) {
+    let Some(text) = command.get_before_help() else {
+        return;
+    };
+    let text = text.to_string();
+    let lines = text.strip_prefix("Examples:\n").unwrap_or(&text);
+    page.extend(format!("{heading} Examples\n.nf\n{}\n.fi\n", escaped(lines)).bytes());
+}
+
+/// Text that roff prints as it stands.
+fn escaped(text: &str) -> String {
+    let text = text.replace('\\', "\\e").replace('-', "\\-");
+    let line = |line: &str| {
+        if line.starts_with(['.', '\'']) {
+            format!("\\&{line}")
+        } else {
+            line.to_owned()
+        }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

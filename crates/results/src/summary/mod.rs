@@ -7,7 +7,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-pub use render::{Format, render};
+pub use render::{Format, render, short};
 
 use std::cmp::Ordering;
 

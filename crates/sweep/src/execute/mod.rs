@@ -38,8 +38,23 @@ pub fn execute(
     stop: &AtomicBool,
 ) -> Result<Report, SweepError> {
     let datasets = Datasets::default();
+    load_data(plan, options, &datasets)?;
     let runner = |context: &RunContext<'_>| run::run(context, &datasets);
     execute_with(plan, options, sink, stop, &runner)
+}
+
+/// Reads the data of all runs to do, so that damaged data are told before the first of them.
+fn load_data(plan: &Plan, options: &RunOptions, datasets: &Datasets) -> Result<(), SweepError> {
+    let store = Store::existing(options.folder(&plan.experiment.name));
+    for index in plan.select(options.only.as_deref())? {
+        let run = &plan.runs[index];
+        if !store.is_finished(&run.id) {
+            datasets
+                .get(&run.config.data)
+                .map_err(|message| SweepError::Data { message })?;
+        }
+    }
+    Ok(())
 }
 
 /// How one run is done. Tests put in runners that fail.
