@@ -146,8 +146,9 @@ pub struct ResultsArguments {
     /// The results folder of an experiment, or the experiment file.
     #[arg(value_name = "DIR|FILE", value_hint = ValueHint::AnyPath)]
     pub target: PathBuf,
-    /// How to print it.
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    /// table, csv, json or md (Markdown); csv and json keep every digit.
+    // Values with help of their own would turn the whole help into its long form.
+    #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     pub format: Format,
     /// Sort by this column; a leading minus sorts from the largest down.
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
