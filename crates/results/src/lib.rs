@@ -2,7 +2,7 @@
 //!
 //! This crate knows rows and columns and nothing else: no network, no data set, no experiment
 //! file. A run is a [`RunRecord`] kept by the [`Store`] under the [`RunId`] of its settings;
-//! [`collect`] turns the records of a plan into the tidy tables `runs`, `epochs`, `layers` and
+//! [`collect()`] turns the records of a plan into the tidy tables `runs`, `epochs`, `layers` and
 //! `timings`; figures and summaries read those tables alone.
 
 pub mod collect;

@@ -21,7 +21,7 @@ use crate::schema::{self, Settings};
 use crate::store::{Lookup, Store};
 use crate::table::{Cell, Table, TableError};
 
-/// What [`collect`] found and wrote.
+/// What [`collect()`] found and wrote.
 #[derive(Clone, Debug)]
 pub struct Collected {
     /// The table `runs` as written.

@@ -45,7 +45,7 @@ pub(crate) fn write_columns(columns: Columns, path: &Path) -> Result<(), Results
     files::write_atomic(path, &bytes)
 }
 
-/// Read a table that [`write`] wrote.
+/// Read a table that [`write()`] wrote.
 pub fn read(path: &Path) -> Result<Table, ResultsError> {
     decode(path, None)
 }
