@@ -8,7 +8,6 @@
 pub mod axes;
 pub mod claims;
 mod error;
-pub mod estimate;
 pub mod papers;
 pub mod plots;
 mod registry;

@@ -4,9 +4,10 @@
 //! (on a logarithmic scale), the paper's own pair. The choice looks at depths, never at errors.
 //! Differences are deep minus shallow, paired by seed.
 
+use reslab_results::statistics::{self, Summary};
+
 use super::{Status, Verdict, is_higher, is_not_higher};
 use crate::axes::number;
-use crate::estimate::Estimate;
 use crate::study::{self, Group, Run};
 use crate::tables::Tables;
 
@@ -20,7 +21,7 @@ const GENERALISATION: ErrorOf = |run| Some(run.test_error? - run.train_error?);
 struct Comparison {
     deep: i64,
     shallow: i64,
-    estimate: Option<Estimate>,
+    estimate: Option<Summary>,
     /// Seeds with both runs of which one or both diverged.
     diverged: usize,
 }
@@ -131,7 +132,7 @@ fn pair(depths: &[i64]) -> Option<(i64, i64)> {
 }
 
 fn compare(group: &Group, residual: bool, deep: i64, shallow: i64, error: ErrorOf) -> Comparison {
-    let mut differences = Vec::new();
+    let mut pairs = Vec::new();
     let mut diverged = 0;
     for one in group.runs_of(deep, residual) {
         for other in group
@@ -141,14 +142,14 @@ fn compare(group: &Group, residual: bool, deep: i64, shallow: i64, error: ErrorO
             if one.diverged || other.diverged {
                 diverged += 1;
             } else if let (Some(a), Some(b)) = (error(one), error(other)) {
-                differences.push(a - b);
+                pairs.push((a, b));
             }
         }
     }
     Comparison {
         deep,
         shallow,
-        estimate: Estimate::of(&differences),
+        estimate: statistics::paired_difference(&pairs),
         diverged,
     }
 }
@@ -164,7 +165,7 @@ fn sentence(group: &Group, comparison: &Comparison, kind: &str, error: &str) -> 
                     "95 % interval {} to {}, {} seeds",
                     signed(low),
                     signed(high),
-                    estimate.count
+                    estimate.n
                 ),
                 None => "one seed, no interval".into(),
             };
@@ -214,7 +215,7 @@ fn verdict(
         effect: comparison.estimate.map(|e| e.mean),
         low: interval.map(|i| i.0),
         high: interval.map(|i| i.1),
-        n: comparison.estimate.map_or(0, |e| e.count),
+        n: comparison.estimate.map_or(0, |e| e.n),
         sentence,
     }
 }

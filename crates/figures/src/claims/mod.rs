@@ -6,9 +6,9 @@ pub mod degradation;
 
 use std::fmt;
 
+use reslab_results::statistics::Summary;
 use serde::Serialize;
 
-use crate::estimate::Estimate;
 use crate::tables::Tables;
 
 /// A difference of errors below one percentage point counts as none.
@@ -87,7 +87,7 @@ pub fn judge(name: &str, tables: &Tables) -> Option<Vec<Verdict>> {
 pub const JUDGES: [&str; 1] = ["degradation"];
 
 /// A claim that a difference is above zero.
-fn is_higher(estimate: Option<Estimate>) -> Status {
+fn is_higher(estimate: Option<Summary>) -> Status {
     match estimate.and_then(|e| e.interval.map(|i| (e.mean, i))) {
         Some((mean, (low, _))) if low > 0.0 && mean >= MARGIN => Status::Supported,
         Some((_, (_, high))) if high < MARGIN => Status::NotSupported,
@@ -96,7 +96,7 @@ fn is_higher(estimate: Option<Estimate>) -> Status {
 }
 
 /// A claim that a difference is not above zero by more than the margin.
-fn is_not_higher(estimate: Option<Estimate>) -> Status {
+fn is_not_higher(estimate: Option<Summary>) -> Status {
     match is_higher(estimate) {
         Status::Supported => Status::NotSupported,
         Status::NotSupported => Status::Supported,

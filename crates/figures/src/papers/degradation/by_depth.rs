@@ -1,8 +1,9 @@
 //! Final error against depth, plain against residual: seeds, means and 95 % intervals.
 
+use reslab_results::statistics::{self, Summary};
+
 use super::{CROSS_RADIUS, common_notes, diverged_entry, kind_name, kinds, seeds};
 use crate::axes::{Axis, nice_above};
-use crate::estimate::Estimate;
 use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::study::{Group, Run};
@@ -16,7 +17,7 @@ const SEED_RADIUS: f64 = 2.6;
 struct Place {
     depth: f64,
     values: Vec<f64>,
-    estimate: Option<Estimate>,
+    estimate: Option<Summary>,
     /// Last error of each diverged run; beyond any axis if it never had one.
     diverged: Vec<f64>,
 }
@@ -80,7 +81,7 @@ fn places(group: &Group, residual: bool, error: ErrorOf) -> Vec<Place> {
             let values: Vec<f64> = of(false).flatten().collect();
             Place {
                 depth: depth as f64,
-                estimate: Estimate::of(&values),
+                estimate: statistics::summarise(&values),
                 values,
                 diverged: of(true).map(|e| e.unwrap_or(f64::INFINITY)).collect(),
             }

@@ -289,9 +289,6 @@ fn drawing_twice_gives_the_same_bytes_and_well_formed_files() {
         7,
         "nothing half-written is left"
     );
-    if let Some(kept) = std::env::var_os("RESLAB_KEEP_FIGURES") {
-        draw_tables(&tables, std::path::Path::new(&kept)).unwrap();
-    }
 }
 
 #[test]
