@@ -1,1 +1,33 @@
-//! kernels
+//! The arithmetic of reslab: slices and shapes in, slices out. The only crate with `unsafe`.
+//!
+//! # Layout
+//!
+//! Sixteen images lie side by side in the lanes of a vector: an activation is
+//! `(N / 16, H, W, C, 16)`, channels last and [`LANES`] images innermost. Every operation between
+//! pixels and channels is then plain vector arithmetic, whatever the number of channels: one, three,
+//! eight or sixty-four channels fill the registers alike, and nothing has to be shuffled.
+//! [`lanes`] converts from and to `(N, H, W, C)`.
+//!
+//! # Promises
+//!
+//! - Safe functions check every size they rely on.
+//! - The order of every sum is fixed: it depends on shapes and instruction set, never on threads.
+//! - Nothing allocates, except where a `Vec` is returned.
+
+// The kernels are `unsafe fn`s with one contract, stated in `vector`; a block around each of their
+// lines would hide it, not add to it.
+#![allow(unsafe_code, unsafe_op_in_unsafe_fn)]
+
+pub mod batch_norm;
+pub mod conv2d;
+pub mod gemm;
+pub mod isa;
+pub mod lanes;
+pub mod loss;
+pub mod pointwise;
+pub mod reduce;
+pub mod update;
+mod vector;
+
+pub use isa::{Isa, IsaError};
+pub use lanes::LANES;

@@ -132,8 +132,8 @@ pub enum ModelError {
     Range {
         /// The setting.
         setting: &'static str,
-        /// Its value.
-        value: usize,
+        /// Its value, as written.
+        value: String,
         /// What is accepted.
         rule: &'static str,
     },

@@ -1,5 +1,42 @@
 //! The f32 executor for training and evaluation: planned memory, fused passes, the same bits for
 //! any number of threads.
+//!
+//! # How it works
+//!
+//! Sixteen images lie side by side in the lanes of a vector ([`reslab_kernels`]). A batch is cut
+//! into shards of one or two such groups, whose size depends on the network alone. A network is
+//! compiled ([`ir`], [`compile`]) to convolutions and sums; batch norm and activation are applied
+//! where a stored tensor is read. A shard runs op after op until something must be known of the whole
+//! batch — batch statistics, in the forward pass and backward — and there alone the threads meet
+//! ([`schedule`]). Inside a convolution rows stream through small rings: the sum of a block, batch
+//! norm and ReLU are computed for a row just before the convolution reads it, and the statistics of
+//! what it writes are gathered while that is in registers. The backward pass of a convolution makes
+//! weight and input gradient in one sweep, and hands each row of the latter on through ReLU, shortcut
+//! and the next norm's sums while it is hot.
+//!
+//! It runs inside the caller's rayon pool. Nothing is allocated in a step, once the pool's size and
+//! the largest batch have been seen.
+
+mod backward;
+mod backward_plan;
+mod compile;
+mod deliver;
+mod display;
+mod evaluation;
+mod executor;
+mod forward;
+mod geometry;
+mod ir;
+mod memory;
+mod schedule;
+mod shard;
+#[cfg(test)]
+mod tests;
+mod training;
+
+use compile::Purpose;
+use executor::Executor;
+use training::Found;
 
 use crate::error::ShapeError;
 use crate::network::Network;
@@ -11,63 +48,144 @@ pub use crate::loss::{Batch, BatchResult, Loss, TargetsRef};
 pub struct Response {
     /// The convolution's or linear layer's name.
     pub layer: String,
-    /// Index of its block as the network executes it; `None` in stem and head.
+    /// Index of its block as the network executes it; `None` in the stem.
     pub block: Option<usize>,
     /// Standard deviation over batch, positions and channels, after batch norm (if any) and before
     /// activation and addition.
     pub std: f64,
 }
 
-/// Executes one network.
-pub struct Engine {}
+/// Executes one network. Takes the arenas that the network's
+/// [`Layout`](crate::network::Layout) describes.
+pub struct Engine {
+    network: Network,
+    max_batch: usize,
+    training: Option<(Executor, Found)>,
+    evaluation: Option<Executor>,
+    logits: Vec<f32>,
+}
 
 impl Engine {
-    /// An engine for training (and evaluation) with batches of up to `max_batch` samples.
-    pub fn for_training(_network: &Network, _max_batch: usize) -> Result<Self, ShapeError> {
-        todo!()
+    /// An engine for training with batches of up to `max_batch` samples. It can evaluate too; what
+    /// that needs is planned at the first [`Engine::evaluate`].
+    pub fn for_training(network: &Network, max_batch: usize) -> Result<Self, ShapeError> {
+        let mut engine = Self::new(network, max_batch);
+        let executor = Executor::new(network, Purpose::Training, max_batch)?;
+        let found = Found::for_executor(&executor);
+        engine.training = Some((executor, found));
+        Ok(engine)
     }
 
-    /// An engine for evaluation: batch norm folded, no gradients.
-    pub fn for_evaluation(_network: &Network, _max_batch: usize) -> Result<Self, ShapeError> {
-        todo!()
+    /// An engine for evaluation: batch norm folded, no gradients, little memory.
+    pub fn for_evaluation(network: &Network, max_batch: usize) -> Result<Self, ShapeError> {
+        let mut engine = Self::new(network, max_batch);
+        engine.evaluation = Some(Executor::new(network, Purpose::Evaluation, max_batch)?);
+        Ok(engine)
+    }
+
+    fn new(network: &Network, max_batch: usize) -> Self {
+        Self {
+            network: network.clone(),
+            max_batch,
+            training: None,
+            evaluation: None,
+            logits: Vec::with_capacity(max_batch * network.outputs),
+        }
     }
 
     /// Forward with batch statistics (running statistics updated in `state`), loss, backward.
-    /// `gradient` becomes d(mean loss)/d(parameters).
+    /// `gradient` becomes d(mean loss)/d(parameters); parameters that the network does not use get
+    /// 0. A batch larger than planned for makes the engine grow.
+    ///
+    /// # Panics
+    ///
+    /// If an array does not have the length that the network's layout or the batch says, or the
+    /// engine was made for evaluation.
     pub fn step(
         &mut self,
-        _parameters: &[f32],
-        _state: &mut [f32],
-        _batch: &Batch,
-        _loss: &Loss,
-        _gradient: &mut [f32],
+        parameters: &[f32],
+        state: &mut [f32],
+        batch: &Batch<'_>,
+        loss: &Loss,
+        gradient: &mut [f32],
     ) -> BatchResult {
-        todo!()
+        self.check(parameters, state, batch);
+        assert_eq!(gradient.len(), parameters.len(), "one gradient a parameter");
+        let (executor, found) = self.training.as_mut().expect("an engine made for training");
+        let logits = &mut self.logits;
+        training::step(
+            executor, found, parameters, state, batch, loss, gradient, logits,
+        )
     }
 
     /// Forward with running statistics, and the loss.
+    ///
+    /// # Panics
+    ///
+    /// If an array does not have the length that the network's layout or the batch says.
     pub fn evaluate(
         &mut self,
-        _parameters: &[f32],
-        _state: &[f32],
-        _batch: &Batch,
-        _loss: &Loss,
+        parameters: &[f32],
+        state: &[f32],
+        batch: &Batch<'_>,
+        loss: &Loss,
     ) -> BatchResult {
-        todo!()
+        self.check(parameters, state, batch);
+        let executor = self.evaluation.get_or_insert_with(|| {
+            Executor::new(&self.network, Purpose::Evaluation, self.max_batch)
+                .expect("what fits for training fits for evaluation")
+        });
+        evaluation::evaluate(executor, parameters, state, batch, loss, &mut self.logits)
+    }
+
+    fn check(&self, parameters: &[f32], state: &[f32], batch: &Batch<'_>) {
+        let (layout, len) = (&self.network.layout, batch.len);
+        assert_eq!(
+            parameters.len(),
+            layout.parameter_count(),
+            "parameters of the network"
+        );
+        assert_eq!(
+            state.len(),
+            layout.state_count(),
+            "running statistics of the network"
+        );
+        assert_eq!(
+            batch.inputs.len(),
+            len * self.network.input.len(),
+            "inputs of the batch"
+        );
+        match batch.targets {
+            TargetsRef::Classes(classes) => assert_eq!(classes.len(), len, "one class a sample"),
+            TargetsRef::Values(values) => {
+                assert_eq!(
+                    values.len(),
+                    len * self.network.outputs,
+                    "values of every sample"
+                );
+            }
+        }
     }
 
     /// Outputs of the last batch, `(len, outputs)`.
     pub fn logits(&self) -> &[f32] {
-        todo!()
+        &self.logits
     }
 
-    /// After [`Engine::step`]: ‖∂(mean loss)/∂h‖₂ over the whole batch at each block's output.
-    pub fn block_output_gradient_norms(&self, _out: &mut Vec<f64>) {
-        todo!()
+    /// After [`Engine::step`]: ‖∂(mean loss)/∂h‖₂ over the whole batch at each block's output, in
+    /// order of execution.
+    pub fn block_output_gradient_norms(&self, out: &mut Vec<f64>) {
+        out.clear();
+        if let Some((_, found)) = &self.training {
+            out.extend(found.output_gradients.iter().map(|square| square.sqrt()));
+        }
     }
 
-    /// After [`Engine::step`]: the spread of each layer's output.
+    /// After [`Engine::step`]: the spread of the output of each convolution and linear layer of stem
+    /// and blocks, in order of execution.
     pub fn responses(&self) -> Vec<Response> {
-        todo!()
+        self.training
+            .as_ref()
+            .map_or_else(Vec::new, |(executor, found)| found.responses(executor))
     }
 }

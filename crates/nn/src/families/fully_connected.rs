@@ -44,7 +44,7 @@ pub fn check(settings: &ModelSettings) -> Result<(), ModelError> {
     }
     if !matches!(settings.branch_layers, 1 | 2) {
         let rule = "a block has 1 or 2 linear layers";
-        let value = settings.branch_layers;
+        let value = settings.branch_layers.to_string();
         return Err(ModelError::Range {
             setting: "branch_layers",
             value,

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settings::ModelSettings;
+use crate::error::ModelError;
 use crate::network::{Entry, Network, Role, Shortcut};
 use crate::random::{self, Purpose};
 
@@ -72,6 +73,22 @@ impl Default for InitSettings {
 }
 
 impl InitSettings {
+    /// Whether parameters can be drawn with these settings.
+    pub fn check(&self) -> Result<(), ModelError> {
+        if self.gain.is_finite() && self.gain >= 0.0 {
+            return Ok(());
+        }
+        let (value, rule) = (
+            self.gain.to_string(),
+            "it must be a finite number, at least 0",
+        );
+        Err(ModelError::Range {
+            setting: "gain",
+            value,
+            rule,
+        })
+    }
+
     /// The settings that matter, for the identity of a run: a plain network has no branches to
     /// scale, and a branch that starts at zero has no scale.
     pub fn resolved_for(self, model: &ModelSettings) -> Self {

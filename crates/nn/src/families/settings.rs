@@ -146,7 +146,7 @@ impl ModelSettings {
             let rule = "it must be from 1 to 65536";
             return Err(ModelError::Range {
                 setting: "width",
-                value: self.width,
+                value: self.width.to_string(),
                 rule,
             });
         }

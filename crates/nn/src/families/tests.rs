@@ -244,6 +244,10 @@ fn settings_that_do_nothing_are_refused() {
         InitSettings::default()
     );
     assert_eq!(init.resolved_for(&named("resnet20").unwrap()), init);
+    assert!(init.check().is_ok());
+    for gain in [f64::NAN, f64::INFINITY, -1.0] {
+        assert!(InitSettings { gain, ..init }.check().is_err());
+    }
 }
 
 fn deviation(values: &[f32]) -> f64 {
@@ -328,4 +332,23 @@ fn branches_can_start_at_zero_or_scaled() {
     assert!((gamma(&third, "layer3.2.bn2.weight") - 1.0 / 3.0).abs() < 1e-7);
     let ninth = scaled(BranchScale::InverseDepth);
     assert!((gamma(&ninth, "layer3.2.bn2.weight") - 1.0 / 9.0).abs() < 1e-7);
+}
+
+#[test]
+fn the_schema_describes_what_a_user_writes() {
+    let schema = schemars::schema_for!(ModelSettings).to_value();
+    let keys: Vec<&String> = schema["properties"].as_object().unwrap().keys().collect();
+    for key in [
+        "name",
+        "family",
+        "depth",
+        "residual",
+        "width",
+        "batch_norm",
+        "activation",
+    ] {
+        assert!(keys.iter().any(|k| *k == key), "{key} in {keys:?}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert!(schema.get("required").is_none());
 }

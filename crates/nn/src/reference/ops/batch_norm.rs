@@ -120,13 +120,15 @@ fn batch_statistics<S: Scalar>(input: &Tensor<S>) -> (Vec<S>, Vec<S>) {
     let count = S::from_f64(count(input));
     let mut mean = vec![S::zero(); channels];
     for (index, &x) in input.indexed_iter() {
-        mean[index.3] += x / count;
+        mean[index.3] += x;
     }
+    mean.iter_mut().for_each(|sum| *sum = *sum / count);
     let mut variance = vec![S::zero(); channels];
     for (index, &x) in input.indexed_iter() {
         let deviation = x - mean[index.3];
-        variance[index.3] += deviation * deviation / count;
+        variance[index.3] += deviation * deviation;
     }
+    variance.iter_mut().for_each(|sum| *sum = *sum / count);
     (mean, variance)
 }
 

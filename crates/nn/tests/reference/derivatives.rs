@@ -6,12 +6,10 @@
 //! steps (with one Richardson extrapolation) and asks that the best agree. A derivative that is
 //! off by more than the tolerance agrees at none of them.
 
-mod support;
-
+use crate::support::cases::{Case, CaseSettings, any_case, dot, draw, norm, tensor};
 use proptest::prelude::*;
 use reslab_nn::reference::derivatives::{gradient, hvp, jvp, part_jvp, part_vjp};
 use reslab_nn::reference::{Direction, Part, Problem, forward, forward_part};
-use support::cases::{Case, CaseSettings, any_case, dot, draw, norm, tensor};
 
 const STEPS: [f64; 6] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 

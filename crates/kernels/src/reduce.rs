@@ -1,0 +1,51 @@
+//! Sums in a stated order.
+
+/// Σ x² in f64: eight interleaved sums, added pairwise. The same bits on every machine.
+pub fn sum_of_squares(values: &[f32]) -> f64 {
+    let mut sums = [0f64; 8];
+    let (chunks, rest) = values.as_chunks::<8>();
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += f64::from(x) * f64::from(x);
+        }
+    }
+    let rest: f64 = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    let [a, b, c, d, e, f, g, h] = sums;
+    (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
+}
+
+/// Σ x² over the first `live` of each 16 lanes, in f64.
+pub fn sum_of_squares_of_lanes(values: &[f32], live: usize) -> f64 {
+    if live >= crate::LANES {
+        return sum_of_squares(values);
+    }
+    values
+        .chunks(crate::LANES)
+        .map(|lanes| sum_of_squares(&lanes[..live.min(lanes.len())]))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sum_of_squares_counts_every_number() {
+        for n in [0, 1, 7, 8, 9, 31] {
+            let values: Vec<f32> = (1..=n).map(|i| i as f32).collect();
+            let n = f64::from(n);
+            assert_eq!(
+                sum_of_squares(&values),
+                n * (n + 1.0) * (2.0 * n + 1.0) / 6.0
+            );
+        }
+    }
+
+    #[test]
+    fn dead_lanes_do_not_count() {
+        let values: Vec<f32> = (0..32)
+            .map(|i| if i % 16 < 3 { 2.0 } else { f32::NAN })
+            .collect();
+        assert_eq!(sum_of_squares_of_lanes(&values, 3), 24.0);
+    }
+}

@@ -1,0 +1,222 @@
+//! One step of an optimiser over a range of the parameter arena, in PyTorch's order of operations.
+//!
+//! Elementwise, each number rounded on its own: the same bits on every machine. Cost: each slice
+//! is read once, parameters and buffers written once.
+
+use crate::Isa;
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Kind;
+
+/// Settings of a step of stochastic gradient descent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sgd {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Momentum, 0 for none.
+    pub momentum: f32,
+    /// Nesterov's look-ahead.
+    pub nesterov: bool,
+    /// Factor of `½‖w‖²` added to the loss; or, if decoupled, `w` shrinks by `learning_rate ·
+    /// weight_decay` of itself first.
+    pub weight_decay: f32,
+    /// Whether decay is kept out of gradient and momentum.
+    pub decoupled: bool,
+    /// Multiplies the gradient first: clipping.
+    pub gradient_scale: f32,
+}
+
+/// Settings of a step of Adam (Kingma, Ba 2014) or AdamW (`decoupled`; Loshchilov, Hutter 2017).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// Learning rate.
+    pub learning_rate: f32,
+    /// Decay of the mean of gradients.
+    pub beta1: f32,
+    /// Decay of the mean of squared gradients.
+    pub beta2: f32,
+    /// Added to the root of the squares.
+    pub epsilon: f32,
+    /// See [`Sgd::weight_decay`].
+    pub weight_decay: f32,
+    /// See [`Sgd::decoupled`].
+    pub decoupled: bool,
+    /// See [`Sgd::gradient_scale`].
+    pub gradient_scale: f32,
+    /// Steps done, this one included: 1 in the first.
+    pub step: u64,
+}
+
+/// Enters the body compiled for the instruction set.
+macro_rules! compiled {
+    ($isa:expr, $body:ident ( $($arg:ident : $ty:ty),* )) => {{
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx512f,avx512dq")]
+        fn avx512($($arg: $ty),*) { $body($($arg),*) }
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = "avx2")]
+        fn avx2($($arg: $ty),*) { $body($($arg),*) }
+        match $isa.0 {
+            // SAFETY: an `Isa` exists only for a set that the machine has.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => unsafe { avx512($($arg),*) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => unsafe { avx2($($arg),*) },
+            _ => $body($($arg),*),
+        }
+    }};
+}
+
+/// `velocity = momentum · velocity + g`, `parameters −= learning_rate · velocity` (or, with
+/// Nesterov, `g + momentum · velocity`). Velocities start at 0.
+pub fn sgd(isa: Isa, s: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+    assert_eq!(parameters.len(), gradient.len(), "one gradient a parameter");
+    assert_eq!(parameters.len(), velocity.len(), "one velocity a parameter");
+    compiled!(isa, sgd_body(s: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]));
+}
+
+#[inline(always)]
+fn sgd_body(s: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
+    let keep = if s.decoupled {
+        1.0 - s.learning_rate * s.weight_decay
+    } else {
+        1.0
+    };
+    let decay = if s.decoupled { 0.0 } else { s.weight_decay };
+    for ((w, &g), v) in parameters.iter_mut().zip(gradient).zip(velocity) {
+        *w *= keep;
+        let g = g * s.gradient_scale + decay * *w;
+        *v = s.momentum * *v + g;
+        let direction = if s.nesterov { g + s.momentum * *v } else { *v };
+        *w -= s.learning_rate * direction;
+    }
+}
+
+/// `mean` and `square` are the running moments; both start at 0.
+pub fn adam(
+    isa: Isa,
+    a: Adam,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    mean: &mut [f32],
+    square: &mut [f32],
+) {
+    assert_eq!(parameters.len(), gradient.len(), "one gradient a parameter");
+    assert_eq!(parameters.len(), mean.len(), "one mean a parameter");
+    assert_eq!(parameters.len(), square.len(), "one square a parameter");
+    compiled!(isa, adam_body(a: Adam, parameters: &mut [f32], gradient: &[f32], mean: &mut [f32],
+        square: &mut [f32]));
+}
+
+#[inline(always)]
+fn adam_body(
+    a: Adam,
+    parameters: &mut [f32],
+    gradient: &[f32],
+    mean: &mut [f32],
+    square: &mut [f32],
+) {
+    let keep = if a.decoupled {
+        1.0 - a.learning_rate * a.weight_decay
+    } else {
+        1.0
+    };
+    let decay = if a.decoupled { 0.0 } else { a.weight_decay };
+    let step = i32::try_from(a.step).unwrap_or(i32::MAX);
+    let size = f64::from(a.learning_rate) / (1.0 - f64::from(a.beta1).powi(step));
+    let root = (1.0 - f64::from(a.beta2).powi(step)).sqrt();
+    let (size, root) = (size as f32, root as f32);
+    for (((w, &g), m), q) in parameters.iter_mut().zip(gradient).zip(mean).zip(square) {
+        *w *= keep;
+        let g = g * a.gradient_scale + decay * *w;
+        *m += (1.0 - a.beta1) * (g - *m);
+        *q = a.beta2 * *q + (1.0 - a.beta2) * g * g;
+        *w -= size * (*m / (q.sqrt() / root + a.epsilon));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SGD: Sgd = Sgd {
+        learning_rate: 0.1,
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+        decoupled: false,
+        gradient_scale: 1.0,
+    };
+
+    #[test]
+    fn sgd_follows_its_recursion_by_hand() {
+        let (mut w, mut v) = ([1.0f32], [0.0f32]);
+        sgd(Isa::current(), SGD, &mut w, &[1.0], &mut v);
+        assert!((w[0] - 0.9).abs() < 1e-6);
+        sgd(Isa::current(), SGD, &mut w, &[1.0], &mut v);
+        assert!((w[0] - 0.71).abs() < 1e-6 && (v[0] - 1.9).abs() < 1e-6);
+        let nesterov = Sgd {
+            nesterov: true,
+            ..SGD
+        };
+        let (mut w, mut v) = ([1.0f32], [0.0f32]);
+        sgd(Isa::current(), nesterov, &mut w, &[1.0], &mut v);
+        assert!((w[0] - 0.81).abs() < 1e-6);
+    }
+
+    #[test]
+    fn decoupled_decay_keeps_out_of_the_momentum() {
+        let (mut w, mut v) = ([1.0f32], [0.0f32]);
+        let s = Sgd {
+            weight_decay: 0.5,
+            decoupled: true,
+            ..SGD
+        };
+        sgd(Isa::current(), s, &mut w, &[0.0], &mut v);
+        assert!((w[0] - 0.95).abs() < 1e-6 && v[0] == 0.0);
+        let s = Sgd {
+            weight_decay: 0.5,
+            ..SGD
+        };
+        let (mut w, mut v) = ([1.0f32], [0.0f32]);
+        sgd(Isa::current(), s, &mut w, &[0.0], &mut v);
+        assert!((w[0] - 0.95).abs() < 1e-6 && v[0] == 0.5);
+    }
+
+    #[test]
+    fn the_first_step_of_adam_has_the_size_of_the_learning_rate() {
+        let a = Adam {
+            learning_rate: 0.01,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            decoupled: false,
+            gradient_scale: 1.0,
+            step: 1,
+        };
+        let (mut w, mut m, mut q) = ([1.0f32, 1.0], [0.0f32; 2], [0.0f32; 2]);
+        adam(Isa::current(), a, &mut w, &[3.0, -0.2], &mut m, &mut q);
+        assert!((w[0] - 0.99).abs() < 1e-6 && (w[1] - 1.01).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_same_bits() {
+        let gradient: Vec<f32> = (0..37).map(|i| (i as f32).sin()).collect();
+        let run = |isa| {
+            let mut w: Vec<f32> = gradient.iter().map(|g| g * 0.7 + 0.1).collect();
+            let mut v = gradient.clone();
+            let s = Sgd {
+                weight_decay: 1e-2,
+                nesterov: true,
+                gradient_scale: 0.3,
+                ..SGD
+            };
+            sgd(isa, s, &mut w, &gradient, &mut v);
+            w
+        };
+        for &isa in Isa::available() {
+            assert_eq!(run(isa), run(Isa::PORTABLE), "{isa}");
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! The backward pass of a shard.
+
+use reslab_kernels::conv2d::backward_weight::{add_strip, transpose};
+use reslab_kernels::conv2d::row::{Sums, row};
+use reslab_kernels::pointwise::combine;
+use reslab_kernels::{LANES, batch_norm, lanes};
+
+use super::backward_plan::{BackwardStep, Delivery, Gradient, Kind};
+use super::deliver::{Scratch, deliver, fold_deliveries, through_sum};
+use super::forward::view_row;
+use super::geometry::{Geometry, Ring};
+use super::ir::{Conv, Op};
+use super::shard::{Context, Frame, Shard, Worker, frames};
+
+/// Runs one step. `part` is the place of a convolution's part of the gradient.
+pub(super) fn run(
+    cx: Context<'_>,
+    step: &BackwardStep,
+    part: usize,
+    images: usize,
+    arena: &mut [f32],
+    shard: &mut Shard,
+    worker: &mut Worker,
+) {
+    let flat = match &step.kind {
+        Kind::Conv { op, .. } => match &cx.plan.program.ops[*op] {
+            Op::Conv(conv) => {
+                let bias = conv.bias.map_or(0, |bias| bias.len);
+                shard.parts[part..part + conv.shape.weight_len() + bias].fill(0.0);
+                conv.flat
+            }
+            _ => false,
+        },
+        Kind::Sum(sum) => sum.flat,
+        _ => false,
+    };
+    for frame in frames(flat, images) {
+        worker.lanes[..2 * step.lanes * LANES].fill(0.0);
+        match &step.kind {
+            Kind::Conv { op, from, deliver } => {
+                if let Op::Conv(conv) = &cx.plan.program.ops[*op] {
+                    let pass = ConvPass {
+                        cx,
+                        conv,
+                        from: *from,
+                        frame,
+                        part,
+                    };
+                    pass.run(deliver.as_ref(), arena, shard, worker);
+                }
+            }
+            Kind::Norm { norm, deliver } => {
+                norm_backward(cx, *norm, deliver, frame, arena, shard, worker);
+            }
+            Kind::Sum(sum) => {
+                let height = cx.plan.shape(sum.output).height;
+                for y in 0..height {
+                    let from = cx.plan.gradient_row(Gradient::Tensor(sum.output), frame, y);
+                    let (gradient, mut scratch) = worker.rows(from.len());
+                    gradient.copy_from_slice(&arena[from]);
+                    through_sum(cx, sum, frame, y, gradient, arena, shard, &mut scratch);
+                }
+            }
+            Kind::Pool { output, deliver } => {
+                pool_backward(cx, *output, deliver, frame, arena, shard, worker);
+            }
+            Kind::Flatten { output, deliver } => {
+                flatten_backward(cx, *output, deliver, frame, arena, shard, worker);
+            }
+        }
+        fold_deliveries(cx, step, frame.live, &worker.lanes, shard);
+    }
+}
+
+impl Worker {
+    /// A row of a gradient, and what a delivery needs beside it.
+    fn rows(&mut self, len: usize) -> (&mut [f32], Scratch<'_>) {
+        let scratch = Scratch {
+            copy: &mut self.other_row,
+            source: &mut self.third_row,
+            lanes: &mut self.lanes,
+        };
+        (&mut self.row[..len], scratch)
+    }
+}
+
+/// Backward of one convolution for one frame, strip by strip.
+#[derive(Clone, Copy)]
+struct ConvPass<'a> {
+    cx: Context<'a>,
+    conv: &'a Conv,
+    from: Gradient,
+    frame: Frame,
+    part: usize,
+}
+
+impl ConvPass<'_> {
+    fn run(
+        self,
+        delivery: Option<&Delivery>,
+        arena: &mut [f32],
+        shard: &mut Shard,
+        worker: &mut Worker,
+    ) {
+        let geometry = Geometry::new(&self.conv.shape, self.frame.groups);
+        let height = self.conv.shape.out_height();
+        let strip = geometry.strip_rows();
+        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
+        inputs.clear_margins(&mut worker.inputs, geometry.shape.width * geometry.pixel);
+        gradients.clear_margins(
+            &mut worker.gradients,
+            geometry.out_width * geometry.out_pixel,
+        );
+        let out_channels = self.conv.shape.out_channels;
+        if self.conv.bias.is_some() {
+            worker.other_lanes[..2 * out_channels * LANES].fill(0.0);
+        }
+        let (mut filled, mut delivered) = (0, 0);
+        for first in (0..height).step_by(strip) {
+            let rows = first..(first + strip).min(height);
+            for y in rows.clone() {
+                self.fill_gradient(&geometry, gradients, y, arena, worker);
+            }
+            while filled < geometry.rows_needed(rows.end - 1) {
+                self.fill_input(&geometry, inputs, filled, arena, worker);
+                filled += 1;
+            }
+            geometry.pairs(rows.clone(), inputs, gradients, &mut worker.pairs);
+            self.add_weight_gradient(&geometry, shard, worker);
+            if let Some(delivery) = delivery {
+                while delivered < geometry.rows_complete(rows.end) {
+                    self.input_gradient_row(&geometry, gradients, delivered, worker);
+                    let len = geometry.shape.width * geometry.pixel;
+                    let (gradient, mut scratch) = worker.rows(len);
+                    let (cx, frame) = (self.cx, self.frame);
+                    deliver(
+                        cx,
+                        delivery,
+                        frame,
+                        delivered,
+                        gradient,
+                        arena,
+                        shard,
+                        &mut scratch,
+                    );
+                    delivered += 1;
+                }
+            }
+        }
+        if self.conv.bias.is_some() {
+            let start = self.part + self.conv.shape.weight_len();
+            let sums = worker.other_lanes[..out_channels * LANES].chunks_exact(LANES);
+            for (part, lanes) in shard.parts[start..start + out_channels]
+                .iter_mut()
+                .zip(sums)
+            {
+                let mut total = [0.0];
+                batch_norm::fold_lanes(lanes, LANES, &mut total);
+                *part += total[0] as f32;
+            }
+        }
+    }
+
+    /// Brings row `y` of the output's gradient into the ring, before the norm if there is one.
+    fn fill_gradient(
+        self,
+        geometry: &Geometry,
+        ring: Ring,
+        y: usize,
+        arena: &[f32],
+        worker: &mut Worker,
+    ) {
+        let Context { plan, numbers, .. } = self.cx;
+        let from = &arena[plan.gradient_row(self.from, self.frame, y)];
+        let to = &mut worker.gradients[ring.row(y) + ring.margin..][..from.len()];
+        match self.from {
+            Gradient::Tensor(_) => to.copy_from_slice(from),
+            Gradient::Norm(norm) => {
+                let norm = &plan.program.norms[norm];
+                let channels = norm.at..norm.at + norm.spec.channels;
+                combine(
+                    plan.isa,
+                    norm.spec.channels,
+                    from,
+                    &arena[plan.row(norm.tensor, self.frame, y)],
+                    &numbers.of_gradient[channels.clone()],
+                    &numbers.of_input[channels.clone()],
+                    &numbers.constant[channels],
+                    to,
+                );
+            }
+        }
+        clear_dead(to, self.frame);
+        if self.conv.bias.is_some() {
+            let count = geometry.out_pixel;
+            let (sum, square) = worker.other_lanes[..2 * count].split_at_mut(count);
+            let shift = &numbers.zeros[..self.conv.shape.out_channels];
+            batch_norm::gather(plan.isa, to, Sums { shift, sum, square });
+        }
+    }
+
+    /// Brings input row `y` into the ring, as the weight gradient's kernel reads it.
+    fn fill_input(
+        self,
+        geometry: &Geometry,
+        ring: Ring,
+        y: usize,
+        arena: &[f32],
+        worker: &mut Worker,
+    ) {
+        let len = geometry.shape.width * geometry.pixel;
+        let to = &mut worker.inputs[ring.row(y) + ring.margin..][..len];
+        if geometry.transposed() {
+            let row = &mut worker.row[..len];
+            view_row(self.cx, self.conv.input, self.frame, y, arena, row);
+            clear_dead(row, self.frame);
+            transpose(self.cx.plan.isa, self.conv.shape.in_channels, row, to);
+        } else {
+            view_row(self.cx, self.conv.input, self.frame, y, arena, to);
+            clear_dead(to, self.frame);
+        }
+    }
+
+    fn add_weight_gradient(self, geometry: &Geometry, shard: &mut Shard, worker: &Worker) {
+        let shape = &self.conv.shape;
+        let group_weights = shape.weight_len() / shape.groups;
+        let image = if geometry.transposed() { 1 } else { LANES };
+        for group in 0..shape.groups {
+            add_strip(
+                self.cx.plan.isa,
+                geometry.strip(),
+                &worker.inputs[group * shape.group_in() * image..],
+                &worker.gradients[group * shape.group_out() * LANES..],
+                &worker.pairs,
+                &mut shard.parts[self.part + group * group_weights..][..group_weights],
+            );
+        }
+    }
+
+    /// Row `y` of the input's gradient, into the worker's row.
+    fn input_gradient_row(self, geometry: &Geometry, ring: Ring, y: usize, worker: &mut Worker) {
+        let shape = &self.conv.shape;
+        let group_weights = shape.weight_len() / shape.groups;
+        let len = geometry.shape.width * geometry.pixel;
+        for first in 0..shape.stride.min(geometry.shape.width) {
+            geometry.gradient_taps(y, first, ring, &mut worker.taps);
+            for group in 0..shape.groups {
+                let to = first * geometry.pixel + group * shape.group_in() * LANES;
+                row(
+                    self.cx.plan.isa,
+                    geometry.gradient_row(first),
+                    &worker.gradients[group * shape.group_out() * LANES..],
+                    &worker.taps,
+                    &self.cx.numbers.backward[self.conv.packed + group * group_weights..]
+                        [..group_weights],
+                    None,
+                    &mut worker.row[to..len],
+                    None,
+                );
+            }
+        }
+    }
+}
+
+/// Zeroes lanes without an image in a row of a frame.
+fn clear_dead(row: &mut [f32], frame: Frame) {
+    if frame.live < LANES {
+        let last = row.len() / frame.groups * (frame.groups - 1);
+        lanes::clear_dead(&mut row[last..], frame.live);
+    }
+}
+
+fn norm_backward(
+    cx: Context<'_>,
+    norm: usize,
+    delivery: &Delivery,
+    frame: Frame,
+    arena: &mut [f32],
+    shard: &mut Shard,
+    worker: &mut Worker,
+) {
+    let Context { plan, numbers, .. } = cx;
+    let spec = &plan.program.norms[norm];
+    let channels = spec.at..spec.at + spec.spec.channels;
+    for y in 0..plan.shape(spec.tensor).height {
+        let input = plan.row(spec.tensor, frame, y);
+        let (gradient, mut scratch) = worker.rows(input.len());
+        combine(
+            plan.isa,
+            spec.spec.channels,
+            &arena[plan.gradient_row(Gradient::Norm(norm), frame, y)],
+            &arena[input],
+            &numbers.of_gradient[channels.clone()],
+            &numbers.of_input[channels.clone()],
+            &numbers.constant[channels.clone()],
+            gradient,
+        );
+        deliver(cx, delivery, frame, y, gradient, arena, shard, &mut scratch);
+    }
+}
+
+fn pool_backward(
+    cx: Context<'_>,
+    output: usize,
+    delivery: &Delivery,
+    frame: Frame,
+    arena: &mut [f32],
+    shard: &mut Shard,
+    worker: &mut Worker,
+) {
+    let shape = cx.plan.shape(delivery.view.tensor);
+    let pixel = shape.channels * LANES;
+    let share = 1.0 / (shape.height * shape.width) as f32;
+    let from = cx.plan.gradient_row(Gradient::Tensor(output), frame, 0);
+    for y in 0..shape.height {
+        let (gradient, mut scratch) = worker.rows(shape.width * pixel);
+        for to in gradient.chunks_exact_mut(pixel) {
+            for (to, from) in to.iter_mut().zip(&arena[from.clone()]) {
+                *to = *from * share;
+            }
+        }
+        deliver(cx, delivery, frame, y, gradient, arena, shard, &mut scratch);
+    }
+}
+
+fn flatten_backward(
+    cx: Context<'_>,
+    output: usize,
+    delivery: &Delivery,
+    frame: Frame,
+    arena: &mut [f32],
+    shard: &mut Shard,
+    worker: &mut Worker,
+) {
+    let shape = cx.plan.shape(delivery.view.tensor);
+    let flat = cx
+        .plan
+        .gradient_row(Gradient::Tensor(output), frame, 0)
+        .start;
+    for y in 0..shape.height {
+        let (gradient, mut scratch) = worker.rows(shape.width * shape.channels * LANES);
+        for (at, to) in gradient.chunks_exact_mut(LANES).enumerate() {
+            let (x, channel) = (at / shape.channels, at % shape.channels);
+            let from = flat + ((channel * shape.height + y) * shape.width + x) * LANES;
+            to.copy_from_slice(&arena[from..from + LANES]);
+        }
+        deliver(cx, delivery, frame, y, gradient, arena, shard, &mut scratch);
+    }
+}

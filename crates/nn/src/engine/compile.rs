@@ -1,0 +1,411 @@
+//! From a [`Network`] to a [`Program`]: which tensors are stored and what is applied on reading.
+
+use reslab_kernels::conv2d::Conv2dShape;
+use reslab_kernels::pointwise::Nonlinearity;
+
+use super::ir::{Adapter, Conv, Norm, Op, Program, Stat, Sum, Tensor, View};
+use crate::error::ShapeError;
+use crate::network::shapes::layer_output_shape;
+use crate::network::{
+    self, Activation, BatchNorm, Block, Conv2d, Layer, Linear, Network, Shape, Shortcut,
+};
+
+/// What the program is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Batch statistics, sums, gradients.
+    Training,
+    /// Running statistics, folded into convolutions where they follow one.
+    Evaluation,
+}
+
+/// Compiles a network whose shapes fit.
+pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, ShapeError> {
+    network.check()?;
+    let mut compiler = Compiler {
+        program: Program::default(),
+        purpose,
+        block: None,
+        head: false,
+    };
+    let input = compiler.tensor(network.input);
+    let mut view = compiler.layers(&network.stem, View::plain(input))?;
+    for (index, block) in network.blocks.iter().enumerate() {
+        compiler.block = Some(index);
+        view = compiler.block(block, view)?;
+        compiler.program.block_outputs.push(view);
+    }
+    compiler.block = None;
+    compiler.head = true;
+    let view = compiler.layers(&network.head, view)?;
+    let mut logits = compiler.materialise(view).tensor;
+    if logits == 0 {
+        // A network without layers: its input is copied, so that the logits are a tensor of its own.
+        logits = compiler.sum(
+            vec![(View::plain(0), Adapter::Same)],
+            Nonlinearity::Identity,
+            network.input,
+        );
+    }
+    compiler.program.logits = logits;
+    let mut program = compiler.program;
+    if purpose == Purpose::Training {
+        mark_propagation(&mut program);
+    }
+    fuse_sums(&mut program);
+    Ok(program)
+}
+
+struct Compiler {
+    program: Program,
+    purpose: Purpose,
+    block: Option<usize>,
+    head: bool,
+}
+
+impl Compiler {
+    fn tensor(&mut self, shape: Shape) -> usize {
+        self.program.tensors.push(Tensor { shape, offset: 0 });
+        self.program.tensors.len() - 1
+    }
+
+    fn shape(&self, view: View) -> Shape {
+        self.program.tensors[view.tensor].shape
+    }
+
+    fn layers(&mut self, layers: &[Layer], mut view: View) -> Result<View, ShapeError> {
+        let mut layers = layers.iter().peekable();
+        while let Some(layer) = layers.next() {
+            let output = layer_output_shape(layer, self.shape(view))?;
+            view = match &layer.op {
+                network::Op::Conv2d(conv) => {
+                    let folded = self.foldable(layers.peek().copied());
+                    if folded.is_some() {
+                        layers.next();
+                    }
+                    self.convolution(layer, conv, view, output, folded)?
+                }
+                network::Op::Linear(linear) => {
+                    let folded = self.foldable(layers.peek().copied());
+                    if folded.is_some() {
+                        layers.next();
+                    }
+                    let conv = as_convolution(linear);
+                    self.convolution(layer, &conv, view, output, folded)?
+                }
+                network::Op::BatchNorm(norm) => self.batch_norm(norm, view),
+                network::Op::Activation(activation) => self.activation(*activation, view),
+                network::Op::GlobalAveragePool | network::Op::Flatten
+                    if self.shape(view) == output =>
+                {
+                    view
+                }
+                network::Op::GlobalAveragePool => {
+                    let output = self.tensor(output);
+                    self.program.ops.push(Op::Pool {
+                        input: view,
+                        output,
+                    });
+                    View::plain(output)
+                }
+                network::Op::Flatten => {
+                    let output = self.tensor(output);
+                    self.program.ops.push(Op::Flatten {
+                        input: view,
+                        output,
+                    });
+                    View::plain(output)
+                }
+            };
+        }
+        Ok(view)
+    }
+
+    /// The batch norm that the next layer is, if it may be folded.
+    fn foldable(&self, next: Option<&Layer>) -> Option<BatchNorm> {
+        match next.map(|layer| &layer.op) {
+            Some(network::Op::BatchNorm(norm)) if self.purpose == Purpose::Evaluation => {
+                Some(norm.clone())
+            }
+            _ => None,
+        }
+    }
+
+    fn convolution(
+        &mut self,
+        layer: &Layer,
+        conv: &Conv2d,
+        input: View,
+        output_shape: Shape,
+        folded: Option<BatchNorm>,
+    ) -> Result<View, ShapeError> {
+        let found = self.shape(input);
+        let divides = |channels: usize| conv.groups > 0 && channels.is_multiple_of(conv.groups);
+        if !divides(conv.in_channels) || !divides(conv.out_channels) {
+            let expected = format!("channels that can be cut into {} groups", conv.groups);
+            return Err(ShapeError::Layer {
+                layer: layer.name.clone(),
+                expected,
+                found,
+            });
+        }
+        let shape = Conv2dShape {
+            in_channels: conv.in_channels,
+            out_channels: conv.out_channels,
+            height: found.height,
+            width: found.width,
+            kernel: conv.kernel,
+            stride: conv.stride,
+            padding: conv.padding,
+            groups: conv.groups,
+        };
+        let is_vector = |shape: Shape| shape.height * shape.width == 1;
+        let flat = is_vector(found) && is_vector(output_shape) && conv.kernel == 1;
+        let output = self.tensor(output_shape);
+        let hidden = !self.head;
+        let stat = (self.purpose == Purpose::Training && hidden)
+            .then(|| self.stat(output, Some((layer.name.clone(), self.block))));
+        let program = &mut self.program;
+        program.ops.push(Op::Conv(Conv {
+            name: layer.name.clone(),
+            input,
+            output,
+            shape,
+            weight: conv.weight,
+            bias: conv.bias,
+            folded,
+            stat,
+            fused: None,
+            flat,
+            packed: program.packed,
+            bias_at: program.bias_channels,
+            propagates: false,
+        }));
+        program.packed += shape.weight_len();
+        program.bias_channels += shape.out_channels;
+        Ok(View::plain(output))
+    }
+
+    fn stat(&mut self, tensor: usize, layer: Option<(String, Option<usize>)>) -> usize {
+        let shape = self.program.tensors[tensor].shape;
+        let (channels, pixels) = (shape.channels, shape.height * shape.width);
+        let at = self.program.stat_channels;
+        self.program.stat_channels += channels;
+        self.program.stats.push(Stat {
+            channels,
+            pixels,
+            shift: None,
+            at,
+            layer,
+        });
+        self.program.stats.len() - 1
+    }
+
+    fn batch_norm(&mut self, spec: &BatchNorm, view: View) -> View {
+        let tensor = self.materialise(view).tensor;
+        let stat = (self.purpose == Purpose::Training).then(|| self.stat_of(tensor));
+        if let Some(stat) = stat {
+            self.program.stats[stat]
+                .shift
+                .get_or_insert(spec.running_mean);
+        }
+        let at = self.program.norm_channels;
+        self.program.norm_channels += spec.channels;
+        self.program.norms.push(Norm {
+            spec: spec.clone(),
+            tensor,
+            stat,
+            at,
+        });
+        let norm = Some(self.program.norms.len() - 1);
+        View {
+            tensor,
+            norm,
+            activation: Nonlinearity::Identity,
+        }
+    }
+
+    /// The sums of a tensor: those its convolution gathers, or new ones.
+    fn stat_of(&mut self, tensor: usize) -> usize {
+        let written = self.program.ops.iter().find_map(|op| match op {
+            Op::Conv(conv) if conv.output == tensor => conv.stat,
+            Op::Gather { tensor: t, stat } if *t == tensor => Some(*stat),
+            _ => None,
+        });
+        written.unwrap_or_else(|| {
+            let stat = self.stat(tensor, None);
+            self.program.ops.push(Op::Gather { tensor, stat });
+            stat
+        })
+    }
+
+    fn activation(&mut self, activation: Activation, view: View) -> View {
+        let activation = nonlinearity(activation);
+        if activation == Nonlinearity::Identity {
+            return view;
+        }
+        let view = match view.activation {
+            Nonlinearity::Identity => view,
+            _ => self.materialise(view),
+        };
+        View { activation, ..view }
+    }
+
+    /// Stores what a view shows, unless it is stored.
+    fn materialise(&mut self, view: View) -> View {
+        if view.is_plain() {
+            return view;
+        }
+        let shape = self.shape(view);
+        View::plain(self.sum(vec![(view, Adapter::Same)], Nonlinearity::Identity, shape))
+    }
+
+    fn sum(
+        &mut self,
+        terms: Vec<(View, Adapter)>,
+        activation: Nonlinearity,
+        shape: Shape,
+    ) -> usize {
+        let output = self.tensor(shape);
+        let flat = shape.height * shape.width == 1 && terms.iter().all(|t| t.1 == Adapter::Same);
+        self.program.ops.push(Op::Sum(Sum {
+            terms,
+            activation,
+            output,
+            flat,
+        }));
+        output
+    }
+
+    fn block(&mut self, block: &Block, input: View) -> Result<View, ShapeError> {
+        if block.shortcut == Shortcut::None {
+            let view = match block.branches.first() {
+                Some(branch) => self.layers(branch, input)?,
+                None => input,
+            };
+            return self.layers(&block.post, view);
+        }
+        let input = if block.branches.is_empty() {
+            input
+        } else {
+            self.materialise(input)
+        };
+        let mut terms = Vec::new();
+        for branch in &block.branches {
+            terms.push((self.layers(branch, input)?, Adapter::Same));
+        }
+        let mut shape = self.shape(input);
+        terms.push(match &block.shortcut {
+            Shortcut::None | Shortcut::Identity => (input, Adapter::Same),
+            &Shortcut::SubsamplePad {
+                stride,
+                pad_before,
+                pad_after,
+            } => {
+                shape = Shape::new(
+                    shape.channels + pad_before + pad_after,
+                    shape.height.div_ceil(stride),
+                    shape.width.div_ceil(stride),
+                );
+                (
+                    input,
+                    Adapter::Subsample {
+                        stride,
+                        before: pad_before,
+                    },
+                )
+            }
+            Shortcut::Layers(layers) => {
+                let view = self.layers(layers, input)?;
+                shape = self.shape(view);
+                (view, Adapter::Same)
+            }
+        });
+        let (activation, rest) = match block.post.split_first() {
+            Some((
+                Layer {
+                    op: network::Op::Activation(a),
+                    ..
+                },
+                rest,
+            )) => (*a, rest),
+            _ => (Activation::Identity, &block.post[..]),
+        };
+        let sum = self.sum(terms, nonlinearity(activation), shape);
+        self.layers(rest, View::plain(sum))
+    }
+}
+
+fn nonlinearity(activation: Activation) -> Nonlinearity {
+    match activation {
+        Activation::Relu => Nonlinearity::Relu,
+        Activation::Tanh => Nonlinearity::Tanh,
+        Activation::Identity => Nonlinearity::Identity,
+    }
+}
+
+/// A linear layer is a 1×1 convolution of a 1×1 image.
+fn as_convolution(linear: &Linear) -> Conv2d {
+    Conv2d {
+        in_channels: linear.in_features,
+        out_channels: linear.out_features,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+        groups: 1,
+        weight: linear.weight,
+        bias: linear.bias,
+    }
+}
+
+/// Marks the convolutions whose input's gradient is asked for: all but those that read the
+/// network's input (or what only it makes).
+fn mark_propagation(program: &mut Program) {
+    let wanted = wanted_gradients(program);
+    for op in &mut program.ops {
+        if let Op::Conv(conv) = op {
+            conv.propagates = conv.input.norm.is_some() || wanted[conv.input.tensor];
+        }
+    }
+}
+
+/// For each tensor, whether its gradient is asked for: it depends on a parameter, or is what a
+/// block puts out.
+pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
+    let mut wanted = vec![false; program.tensors.len()];
+    for op in &program.ops {
+        let reaches = op
+            .inputs()
+            .iter()
+            .any(|view| view.norm.is_some() || wanted[view.tensor]);
+        let recorded = |tensor: usize| program.block_outputs.contains(&View::plain(tensor));
+        match op {
+            Op::Conv(conv) => {
+                if let Some(sum) = &conv.fused {
+                    wanted[sum.output] = reaches || recorded(sum.output);
+                }
+                wanted[conv.output] = true;
+            }
+            _ => op
+                .outputs()
+                .into_iter()
+                .for_each(|t| wanted[t] = reaches || recorded(t)),
+        }
+    }
+    wanted
+}
+
+/// Moves each sum into the convolution that reads it next.
+fn fuse_sums(program: &mut Program) {
+    let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
+    for mut op in std::mem::take(&mut program.ops) {
+        if let (Op::Conv(conv), Some(Op::Sum(sum))) = (&mut op, ops.last()) {
+            if conv.input == View::plain(sum.output) && conv.flat == sum.flat {
+                conv.fused = Some(sum.clone());
+                ops.pop();
+            }
+        }
+        ops.push(op);
+    }
+    program.ops = ops;
+}

@@ -1,0 +1,224 @@
+//! Which rows of a convolution meet: rings of padded rows, taps and pairs.
+//!
+//! A convolution keeps only the rows it needs, in a ring: row `y` lies at `y mod rows`. Rows in the
+//! padding are never stored; their taps are left out.
+
+use reslab_kernels::LANES;
+use reslab_kernels::conv2d::backward_weight::{Pair, Strip, reads_transposed};
+use reslab_kernels::conv2d::row::Row;
+use reslab_kernels::conv2d::{Conv2dShape, Tap};
+
+/// Pixels in a strip of the weight gradient: its inputs and gradients stay in the nearest cache.
+const STRIP_PIXELS: usize = 64;
+
+/// A ring of rows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ring {
+    /// Rows it holds.
+    pub rows: usize,
+    /// Floats before the first pixel of a row.
+    pub margin: usize,
+    /// Floats of a row, both margins included.
+    pub row_len: usize,
+}
+
+impl Ring {
+    /// Floats of the ring.
+    pub const fn len(&self) -> usize {
+        self.rows * self.row_len
+    }
+
+    /// Where a row lies, margins included.
+    pub const fn row(&self, y: usize) -> usize {
+        y % self.rows * self.row_len
+    }
+
+    /// Zeroes the margins of all rows, and the pixels between for `pixels` floats stay.
+    pub fn clear_margins(&self, ring: &mut [f32], pixels: usize) {
+        for row in ring[..self.len()].chunks_exact_mut(self.row_len) {
+            row[..self.margin].fill(0.0);
+            row[self.margin + pixels..].fill(0.0);
+        }
+    }
+}
+
+/// A convolution of rows: of one group of images or, where all sides are 1, of several at once.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Geometry {
+    pub shape: Conv2dShape,
+    /// Pixels of an output row.
+    pub out_width: usize,
+    /// Floats of an input pixel, and of an output pixel.
+    pub pixel: usize,
+    pub out_pixel: usize,
+}
+
+impl Geometry {
+    /// `images` is the number of groups that lie side by side in a row: 1, unless flat.
+    pub fn new(shape: &Conv2dShape, images: usize) -> Self {
+        let out_width = shape.out_width() * images;
+        let shape = Conv2dShape {
+            width: shape.width * images,
+            ..*shape
+        };
+        let (pixel, out_pixel) = (shape.in_channels * LANES, shape.out_channels * LANES);
+        Self {
+            shape,
+            out_width,
+            pixel,
+            out_pixel,
+        }
+    }
+
+    /// Output rows of a strip.
+    pub fn strip_rows(&self) -> usize {
+        (STRIP_PIXELS / self.out_width).clamp(1, self.shape.out_height())
+    }
+
+    /// The padded input rows under `out_rows` rows of the output.
+    pub fn input_ring(&self, out_rows: usize) -> Ring {
+        Ring {
+            rows: (out_rows - 1) * self.shape.stride + self.shape.kernel,
+            margin: self.shape.padding * self.pixel,
+            row_len: (self.shape.width + 2 * self.shape.padding) * self.pixel,
+        }
+    }
+
+    /// The rows of the output's gradient over a strip and what the input's gradient reaches back.
+    pub fn gradient_ring(&self) -> Ring {
+        let (left, right) = self.shape.gradient_margins();
+        Ring {
+            rows: self.strip_rows() + self.shape.kernel,
+            margin: left * self.out_pixel,
+            row_len: (left + self.out_width + right) * self.out_pixel,
+        }
+    }
+
+    /// Input rows that must be there before output row `y` can be computed.
+    pub fn rows_needed(&self, y: usize) -> usize {
+        let s = &self.shape;
+        (y * s.stride + s.kernel)
+            .saturating_sub(s.padding)
+            .min(s.height)
+    }
+
+    /// Rows of the input's gradient that are complete once `done` rows of the output's are there.
+    pub fn rows_complete(&self, done: usize) -> usize {
+        let s = &self.shape;
+        if done == s.out_height() {
+            return s.height;
+        }
+        (done * s.stride).saturating_sub(s.padding).min(s.height)
+    }
+
+    /// Input row under kernel row `kernel_row` at output row `y`, unless it is padding.
+    fn source(&self, y: usize, kernel_row: usize) -> Option<usize> {
+        let row = (y * self.shape.stride + kernel_row).checked_sub(self.shape.padding)?;
+        (row < self.shape.height).then_some(row)
+    }
+
+    /// Sizes of a forward row, of one group of channels.
+    pub fn forward_row(&self) -> Row {
+        Row {
+            in_channels: self.shape.group_in(),
+            out_channels: self.shape.group_out(),
+            places: self.shape.places(),
+            pixels: self.out_width,
+            in_step: self.shape.stride * self.pixel,
+            out_step: self.out_pixel,
+        }
+    }
+
+    /// Taps of output row `y` in the ring of inputs.
+    pub fn forward_taps(&self, y: usize, ring: Ring, taps: &mut Vec<Tap>) {
+        taps.clear();
+        let kernel = self.shape.kernel;
+        for kernel_row in 0..kernel {
+            if let Some(source) = self.source(y, kernel_row) {
+                let row = ring.row(source);
+                taps.extend((0..kernel).map(|column| Tap {
+                    input: row + column * self.pixel,
+                    place: kernel_row * kernel + column,
+                }));
+            }
+        }
+    }
+
+    /// Sizes of the columns `first, first + stride, …` of a row of the input's gradient.
+    pub fn gradient_row(&self, first: usize) -> Row {
+        Row {
+            in_channels: self.shape.group_out(),
+            out_channels: self.shape.group_in(),
+            places: self.shape.places(),
+            pixels: (self.shape.width - first).div_ceil(self.shape.stride),
+            in_step: self.out_pixel,
+            out_step: self.shape.stride * self.pixel,
+        }
+    }
+
+    /// Taps of those columns of row `y`, in the ring of gradients.
+    pub fn gradient_taps(&self, y: usize, first: usize, ring: Ring, taps: &mut Vec<Tap>) {
+        taps.clear();
+        let s = &self.shape;
+        for kernel_row in 0..s.kernel {
+            let Some(row) = (y + s.padding).checked_sub(kernel_row) else {
+                continue;
+            };
+            if !row.is_multiple_of(s.stride) || row / s.stride >= s.out_height() {
+                continue;
+            }
+            let row = ring.row(row / s.stride) + ring.margin;
+            for column in 0..s.kernel {
+                let shifted = first as isize + s.padding as isize - column as isize;
+                if shifted.rem_euclid(s.stride as isize) != 0 {
+                    continue;
+                }
+                let pixels = shifted.div_euclid(s.stride as isize) * self.out_pixel as isize;
+                taps.push(Tap {
+                    input: row.wrapping_add_signed(pixels),
+                    place: kernel_row * s.kernel + column,
+                });
+            }
+        }
+    }
+
+    /// Sizes of a strip, of one group of channels.
+    pub fn strip(&self) -> Strip {
+        Strip {
+            in_channels: self.shape.group_in(),
+            out_channels: self.shape.group_out(),
+            kernel: self.shape.kernel,
+            pixels: self.out_width,
+            in_step: self.shape.stride * self.pixel,
+            column: self.pixel,
+            out_step: self.out_pixel,
+        }
+    }
+
+    /// Whether the weight gradient reads its input transposed.
+    pub fn transposed(&self) -> bool {
+        reads_transposed(self.shape.group_in())
+    }
+
+    /// Pairs of input and gradient rows of a strip.
+    pub fn pairs(
+        &self,
+        rows: std::ops::Range<usize>,
+        inputs: Ring,
+        gradients: Ring,
+        pairs: &mut Vec<Pair>,
+    ) {
+        pairs.clear();
+        for kernel_row in 0..self.shape.kernel {
+            for y in rows.clone() {
+                if let Some(source) = self.source(y, kernel_row) {
+                    pairs.push(Pair {
+                        kernel_row,
+                        input: inputs.row(source),
+                        gradient: gradients.row(y) + gradients.margin,
+                    });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The engine's form of a network: tensors that are stored, and ops between them.
+//!
+//! Only outputs of convolutions (before batch norm), sums of blocks and pooled vectors are stored.
+//! Batch norm and activation are [`View`]s: applied wherever a stored tensor is read, in the
+//! forward pass and again in the backward pass.
+
+use kernels::conv2d::Conv2dShape;
+use kernels::pointwise::Nonlinearity;
+use reslab_kernels as kernels;
+
+use crate::network::{BatchNorm, Shape, Slot};
+
+/// A stored activation of a shard, `(groups, H, W, C, 16)`.
+#[derive(Debug, Clone)]
+pub(super) struct Tensor {
+    pub shape: Shape,
+    /// Place in the shard's arena, in floats; set by the memory plan.
+    pub offset: usize,
+}
+
+/// A tensor as it is read: normalised, then activated. A view that does either has one reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    pub tensor: usize,
+    pub norm: Option<usize>,
+    pub activation: Nonlinearity,
+}
+
+/// A batch norm that is applied on reading.
+#[derive(Debug, Clone)]
+pub(super) struct Norm {
+    pub spec: BatchNorm,
+    pub tensor: usize,
+    /// Sums of the tensor it normalises; `None` in evaluation.
+    pub stat: Option<usize>,
+    /// Place of its coefficients, in channels.
+    pub at: usize,
+}
+
+/// Sums over batch and positions of each channel of a tensor.
+#[derive(Debug, Clone)]
+pub(super) struct Stat {
+    pub channels: usize,
+    /// Values summed for one image.
+    pub pixels: usize,
+    /// Running mean to shift by, where there is one.
+    pub shift: Option<Slot>,
+    /// Place of its sums, in channels.
+    pub at: usize,
+    /// Set where the stat is a layer's output: its name and block.
+    pub layer: Option<(String, Option<usize>)>,
+}
+
+/// A convolution or linear layer.
+#[derive(Debug, Clone)]
+pub(super) struct Conv {
+    pub name: String,
+    pub input: View,
+    pub output: usize,
+    pub shape: Conv2dShape,
+    pub weight: Slot,
+    pub bias: Option<Slot>,
+    /// Batch norm folded into weight and bias (evaluation).
+    pub folded: Option<BatchNorm>,
+    pub stat: Option<usize>,
+    /// Sum that is computed, row by row, as this convolution reads it.
+    pub fused: Option<Sum>,
+    /// Whether images of a shard are the pixels of one row: all sides are 1.
+    pub flat: bool,
+    /// Place of its packed weights, in floats.
+    pub packed: usize,
+    /// Place of its folded bias, in channels.
+    pub bias_at: usize,
+    /// Whether its input's gradient is asked for.
+    pub propagates: bool,
+}
+
+/// How a term of a sum is brought to the sum's shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adapter {
+    /// It has it.
+    Same,
+    /// Option A: every `stride`-th pixel, `before` zero channels first.
+    Subsample { stride: usize, before: usize },
+}
+
+/// `output = activation(Σ terms)`.
+#[derive(Debug, Clone)]
+pub(super) struct Sum {
+    pub terms: Vec<(View, Adapter)>,
+    pub activation: Nonlinearity,
+    pub output: usize,
+    pub flat: bool,
+}
+
+/// One step of the forward pass.
+#[derive(Debug, Clone)]
+pub(super) enum Op {
+    Conv(Conv),
+    Sum(Sum),
+    /// Sums of a tensor that no convolution writes.
+    Gather {
+        tensor: usize,
+        stat: usize,
+    },
+    /// Mean over rows and columns.
+    Pool {
+        input: View,
+        output: usize,
+    },
+    /// `(H, W, C)` to a vector in the order `(C, H, W)`.
+    Flatten {
+        input: View,
+        output: usize,
+    },
+}
+
+/// A network ready to be scheduled.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Program {
+    pub tensors: Vec<Tensor>,
+    pub norms: Vec<Norm>,
+    pub stats: Vec<Stat>,
+    pub ops: Vec<Op>,
+    /// What each block puts out.
+    pub block_outputs: Vec<View>,
+    /// The tensor of logits.
+    pub logits: usize,
+    /// Channels of all norms, and of all stats.
+    pub norm_channels: usize,
+    pub stat_channels: usize,
+    /// Floats of packed weights, and channels of folded biases.
+    pub packed: usize,
+    pub bias_channels: usize,
+}
+
+impl View {
+    /// A tensor as it is stored.
+    pub const fn plain(tensor: usize) -> Self {
+        Self {
+            tensor,
+            norm: None,
+            activation: Nonlinearity::Identity,
+        }
+    }
+
+    /// Whether nothing is applied on reading.
+    pub fn is_plain(&self) -> bool {
+        *self == Self::plain(self.tensor)
+    }
+}
+
+impl Conv {
+    /// Its packed weights, among all.
+    pub fn packed_range(&self) -> std::ops::Range<usize> {
+        self.packed..self.packed + self.shape.weight_len()
+    }
+}
+
+impl Op {
+    /// What it reads. A sum fused into a convolution stands for the convolution's own input.
+    pub fn inputs(&self) -> Vec<View> {
+        match self {
+            Op::Conv(conv) => match &conv.fused {
+                Some(sum) => sum.terms.iter().map(|t| t.0).collect(),
+                None => vec![conv.input],
+            },
+            Op::Sum(sum) => sum.terms.iter().map(|t| t.0).collect(),
+            Op::Gather { tensor, .. } => vec![View::plain(*tensor)],
+            Op::Pool { input, .. } | Op::Flatten { input, .. } => vec![*input],
+        }
+    }
+
+    /// Tensors it writes.
+    pub fn outputs(&self) -> Vec<usize> {
+        match self {
+            Op::Conv(conv) => conv
+                .fused
+                .iter()
+                .map(|sum| sum.output)
+                .chain([conv.output])
+                .collect(),
+            Op::Sum(sum) => vec![sum.output],
+            Op::Gather { .. } => Vec::new(),
+            Op::Pool { output, .. } | Op::Flatten { output, .. } => vec![*output],
+        }
+    }
+
+    /// The sums it completes.
+    pub fn stat(&self) -> Option<usize> {
+        match self {
+            Op::Conv(conv) => conv.stat,
+            Op::Gather { stat, .. } => Some(*stat),
+            _ => None,
+        }
+    }
+}

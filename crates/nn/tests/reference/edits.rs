@@ -1,0 +1,69 @@
+//! Edited networks compute what the edit says, on the very parameters of the network edited.
+
+use crate::support::cases::{Case, CaseSettings, any_case};
+use proptest::prelude::*;
+use reslab_nn::network::Network;
+use reslab_nn::reference::{Mode, Tensor, forward};
+
+fn outputs(case: &Case, network: &Network, parameters: &[f64]) -> Tensor<f64> {
+    let mode = Mode::Evaluation;
+    forward(network, parameters, &case.state, mode, &case.inputs)
+        .unwrap()
+        .output
+}
+
+/// The case's parameters with every weight of one block set to zero.
+fn with_zeroed_block(case: &Case, block: usize) -> Vec<f64> {
+    let mut parameters = case.parameters.clone();
+    for entry in case
+        .network
+        .layout
+        .parameters
+        .iter()
+        .filter(|e| e.block == Some(block))
+    {
+        entry.slot.of_mut(&mut parameters).fill(0.0);
+    }
+    parameters
+}
+
+fn residual(settings: CaseSettings) -> CaseSettings {
+    let model = reslab_nn::families::ModelSettings {
+        residual: true,
+        ..settings.model
+    };
+    CaseSettings { model, ..settings }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    // With all of its numbers zero, a branch of any family puts out zero.
+    #[test]
+    fn dropping_a_block_is_zeroing_its_branch(settings in any_case(), pick in any::<usize>()) {
+        let case = Case::new(residual(settings));
+        let block = pick % case.network.blocks.len();
+        let lesion = case.network.without(block);
+        let expected = outputs(&case, &case.network, &with_zeroed_block(&case, block));
+        prop_assert_eq!(&outputs(&case, &lesion, &case.parameters), &expected);
+        prop_assert_ne!(&outputs(&case, &case.network, &case.parameters), &expected);
+        // The numbers of the dropped block are no longer read.
+        let zeroed = with_zeroed_block(&case, block);
+        prop_assert_eq!(&outputs(&case, &lesion, &zeroed), &expected);
+    }
+
+    #[test]
+    fn swapping_two_blocks_twice_changes_nothing(settings in any_case()) {
+        let case = Case::new(settings);
+        let blocks = case.network.blocks.len();
+        // In the CIFAR family of depth 8 or 14 the first stage has one block or two.
+        let stage = case.network.blocks.iter().filter(|b| b.stage == 0).count();
+        prop_assume!(stage > 1);
+        let mut order: Vec<usize> = (0..blocks).collect();
+        order.swap(0, 1);
+        let swapped = case.network.reordered(&order).unwrap();
+        let before = outputs(&case, &case.network, &case.parameters);
+        prop_assert_ne!(&outputs(&case, &swapped, &case.parameters), &before);
+        prop_assert_eq!(swapped.reordered(&order).unwrap(), case.network.clone());
+    }
+}

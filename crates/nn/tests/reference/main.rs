@@ -1,0 +1,10 @@
+//! The reference executor on whole networks.
+
+/// Gradients, Jacobian–vector and Hessian–vector products against differences.
+mod derivatives;
+/// Networks without a block, or in another order.
+mod edits;
+/// At the size instruments need.
+mod size;
+#[path = "../support/mod.rs"]
+mod support;
