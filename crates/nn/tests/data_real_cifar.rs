@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use reslab_nn::data::{self, DataName, DataSettings, Places, Targets};
+use reslab_nn::data::{self, DataName, DataSettings, Places, Targets, catalogue};
 
 /// The folder of the real files, or `None` after saying so.
 fn real() -> Option<PathBuf> {
@@ -106,4 +106,37 @@ fn one_altered_pixel_of_real_cifar10_is_refused() {
         message.contains("training images: found images that are not cifar10's"),
         "{message}"
     );
+}
+
+#[test]
+fn real_cifar10_is_the_same_from_an_archive() {
+    let Some(folder) = real() else { return };
+    let place = tempfile::tempdir().unwrap();
+    let archive = place.path().join("cifar-10-binary.tar.gz");
+    let file = std::fs::File::create(&archive).unwrap();
+    let packed = flate2::write::GzEncoder::new(file, flate2::Compression::none());
+    let mut builder = tar::Builder::new(packed);
+    builder
+        .append_dir_all("cifar-10-batches-bin", &folder)
+        .unwrap();
+    builder.into_inner().unwrap().finish().unwrap();
+    let small = |root: PathBuf| DataSettings {
+        root: Some(root),
+        train_limit: Some(100),
+        test_limit: Some(100),
+        ..settings()
+    };
+    let report = catalogue::check(&small(place.path().to_owned())).unwrap();
+    assert_eq!(
+        report.checksum,
+        data::load(&small(folder)).unwrap().checksum
+    );
+    assert!(
+        report
+            .verdict
+            .contains("but the images are the official ones"),
+        "{}",
+        report.verdict
+    );
+    assert_eq!(report.path, Some(archive));
 }

@@ -27,7 +27,7 @@ impl Change {
     /// Draws the change of sample `index` in `epoch`.
     pub fn draw(settings: &AugmentSettings, seed: u64, epoch: usize, index: u32) -> Self {
         let mut rng = stream(seed, Purpose::Augment, epoch as u64, u64::from(index));
-        let places = 2 * settings.crop_padding + 1;
+        let places = settings.crop_padding.saturating_mul(2).saturating_add(1);
         let (row, column) = (below(&mut rng, places), below(&mut rng, places));
         let flip = settings.flip && rng.next_u64() & 1 == 1;
         Self {
@@ -42,7 +42,8 @@ impl Change {
     pub fn apply(self, image: &[f32], shape: Shape, output: &mut [f32]) {
         let row_len = shape.width * shape.channels;
         for (row, out) in output.chunks_exact_mut(row_len).enumerate() {
-            match (row + self.row)
+            match row
+                .saturating_add(self.row)
                 .checked_sub(self.padding)
                 .filter(|r| *r < shape.height)
             {
@@ -60,7 +61,8 @@ impl Change {
             } else {
                 column
             };
-            match (column + self.column)
+            match column
+                .saturating_add(self.column)
                 .checked_sub(self.padding)
                 .filter(|c| *c < shape.width)
             {

@@ -5,7 +5,7 @@
 //! of other kinds are refused rather than silently left out. Grey or colour as `channels` says
 //! (an alpha channel is dropped, 16-bit images are read at 8 bits, EXIF rotation is not applied).
 //! With `resize`, each image becomes a square by area average, whatever its shape; without, all
-//! must have one size. Limits choose before anything is decoded.
+//! must have one size. Headers are all read first; limits choose before anything is decoded.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -53,12 +53,16 @@ pub(crate) fn find(settings: &DataSettings, root: &Path) -> Result<Found, DataEr
     let class_names = classes(&root.join("train"))?;
     let train = list(&root.join("train"), &class_names, true)?;
     let test = list(&root.join("test"), &class_names, false)?;
+    let paths = train.paths.iter().chain(&test.paths);
     let (height, width) = match settings.resize {
         Some(side) => {
-            check_side(side, usize::MAX, usize::MAX, "the images")?;
+            for path in paths {
+                let (height, width) = size_of(path)?;
+                check_side(side, height, width, &path.display().to_string())?;
+            }
             (side, side)
         }
-        None => common_size(train.paths.iter().chain(&test.paths))?,
+        None => common_size(paths)?,
     };
     Ok(Found {
         class_names,
@@ -202,32 +206,36 @@ fn unreadable(path: &Path, error: &image::ImageError) -> DataError {
     )
 }
 
+/// Height and width of an image, from its header.
+fn size_of(path: &Path) -> Result<(usize, usize), DataError> {
+    let size = reader(path)?.into_dimensions();
+    let (width, height) = size.map_err(|error| unreadable(path, &error))?;
+    Ok((height as usize, width as usize))
+}
+
 /// Height and width that all images share.
-fn common_size<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(usize, usize), DataError> {
-    let mut first: Option<(&Path, (u32, u32))> = None;
+fn common_size<'a>(
+    mut paths: impl Iterator<Item = &'a PathBuf>,
+) -> Result<(usize, usize), DataError> {
+    let Some(first) = paths.next() else {
+        return Ok((0, 0));
+    };
+    let expected = size_of(first)?;
     for path in paths {
-        let size = reader(path)?
-            .into_dimensions()
-            .map_err(|error| unreadable(path, &error))?;
-        match first {
-            None => first = Some((path, size)),
-            Some((other, expected)) if size != expected => {
-                return Err(DataError::damaged(
-                    path.display().to_string(),
-                    format!("an image of {}×{}", size.1, size.0),
-                    format!(
-                        "{}×{} like {} (set data.resize to use images of different sizes)",
-                        expected.1,
-                        expected.0,
-                        other.display()
-                    ),
-                ));
-            }
-            Some(_) => {}
+        let size = size_of(path)?;
+        if size != expected {
+            let (height, width) = expected;
+            return Err(DataError::damaged(
+                path.display().to_string(),
+                format!("an image of {}×{}", size.0, size.1),
+                format!(
+                    "{height}×{width} like {} (set data.resize to use images of different sizes)",
+                    first.display()
+                ),
+            ));
         }
     }
-    let (width, height) = first.map_or((0, 0), |(_, size)| size);
-    Ok((height as usize, width as usize))
+    Ok(expected)
 }
 
 /// A reader that looks at the content, not at the name, to know the format.

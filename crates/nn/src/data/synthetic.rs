@@ -90,11 +90,27 @@ pub(crate) fn check(settings: &SyntheticSettings) -> Result<(), DataError> {
             return Err(DataError::setting(key, message));
         }
     }
-    let samples = settings.train.saturating_add(settings.test);
+    check_size(settings)
+}
+
+/// Refuses what no memory holds: samples, centres and weights.
+fn check_size(settings: &SyntheticSettings) -> Result<(), DataError> {
     let row = settings.dimensions.saturating_add(outputs(settings));
-    if samples.saturating_mul(row) > 1 << 32 {
-        let message = format!("{samples} samples of {row} numbers are more than memory is for.");
-        return Err(DataError::setting("synthetic.train", message));
+    let samples = settings.train.saturating_add(settings.test);
+    let shared = match settings.kind {
+        SyntheticKind::Clusters => ("synthetic.classes", "classes", settings.classes),
+        SyntheticKind::Teacher | SyntheticKind::TeacherClasses => (
+            "synthetic.teacher_width",
+            "hidden units",
+            settings.teacher_width,
+        ),
+        SyntheticKind::Identity => ("synthetic.dimensions", "dimensions", 0),
+    };
+    for (key, what, count) in [("synthetic.train", "samples", samples), shared] {
+        if count.saturating_mul(row) > 1 << 32 {
+            let message = format!("{count} {what} of {row} numbers are more than memory is for.");
+            return Err(DataError::setting(key, message));
+        }
     }
     Ok(())
 }
