@@ -12,22 +12,18 @@
 
 use std::ops::Range;
 
+use reslab_kernels::{Isa, reduce, update};
+
 use super::settings::{Optimizer, TrainSettings};
 use crate::network::{Layout, Role};
 
 /// An optimiser: its constants, and the buffers it keeps between steps.
 #[derive(Debug, Clone)]
 pub struct Optimiser {
-    rule: Optimizer,
-    momentum: f32,
-    nesterov: bool,
-    betas: [f64; 2],
-    epsilon: f32,
-    weight_decay: f64,
-    decoupled: bool,
+    settings: TrainSettings,
     /// Ranges of the arena, in order, and whether they decay.
     pieces: Vec<(Range<usize>, bool)>,
-    /// SGD: `m` if there is momentum. Adam and AdamW: `m`, `v`.
+    /// SGD: `m`. Adam and AdamW: `m`, `v`.
     buffers: Vec<Vec<f32>>,
 }
 
@@ -35,18 +31,11 @@ impl Optimiser {
     /// The optimiser the settings ask for, with buffers of zeros.
     pub fn new(settings: &TrainSettings, layout: &Layout) -> Self {
         let buffers = match settings.optimizer {
-            Optimizer::Sgd if settings.momentum == 0.0 => 0,
             Optimizer::Sgd => 1,
             Optimizer::Adam | Optimizer::AdamW => 2,
         };
         Self {
-            rule: settings.optimizer,
-            momentum: settings.momentum as f32,
-            nesterov: settings.nesterov,
-            betas: settings.betas,
-            epsilon: settings.epsilon as f32,
-            weight_decay: settings.weight_decay,
-            decoupled: settings.decoupled_decay || settings.optimizer == Optimizer::AdamW,
+            settings: settings.clone(),
             pieces: pieces(layout, settings.decay_norm_and_bias),
             buffers: vec![vec![0.0; layout.parameter_count()]; buffers],
         }
@@ -68,43 +57,54 @@ impl Optimiser {
         fits
     }
 
-    /// One step. `lr` is the rate of this step; `count` is its number in the run, from 1.
-    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f64, count: usize) {
-        assert_eq!(
-            parameters.len(),
-            gradient.len(),
-            "one gradient for each parameter"
-        );
-        for (range, decays) in self.pieces.clone() {
-            let decay = if decays { self.weight_decay } else { 0.0 };
-            let p = &mut parameters[range.clone()];
-            let g = &gradient[range.clone()];
-            let (shrink, l2) = match self.decoupled {
-                true => ((1.0 - lr * decay) as f32, 0.0),
-                false => (1.0, decay as f32),
+    /// One step along `scale` times the gradient. `lr` is the rate of this step; `count` is its
+    /// number in the run, from 1.
+    pub fn step(
+        &mut self,
+        parameters: &mut [f32],
+        gradient: &[f32],
+        scale: f64,
+        lr: f64,
+        count: usize,
+    ) {
+        let settings = &self.settings;
+        let isa = Isa::current();
+        for (range, decays) in &self.pieces {
+            let weight_decay = if *decays {
+                settings.weight_decay as f32
+            } else {
+                0.0
             };
-            match (self.rule, self.buffers.as_mut_slice()) {
-                (Optimizer::Adam | Optimizer::AdamW, [m, v]) => {
-                    let [beta1, beta2] = self.betas;
-                    let corrections = self.betas.map(|beta| 1.0 - beta.powi(count as i32));
-                    let adam = Adam {
-                        size: (lr / corrections[0]) as f32,
-                        root: corrections[1].sqrt() as f32,
-                        fresh: [(1.0 - beta1) as f32, (1.0 - beta2) as f32],
-                        keep: beta2 as f32,
-                        epsilon: self.epsilon,
+            let w = &mut parameters[range.clone()];
+            let g = &gradient[range.clone()];
+            match self.buffers.as_mut_slice() {
+                [velocity] => {
+                    let sgd = update::Sgd {
+                        learning_rate: lr as f32,
+                        momentum: settings.momentum as f32,
+                        nesterov: settings.nesterov,
+                        weight_decay,
+                        decoupled: settings.decoupled_decay,
+                        gradient_scale: scale as f32,
                     };
-                    adam.step(p, g, &mut m[range.clone()], &mut v[range], shrink, l2);
+                    update::sgd(isa, sgd, w, g, &mut velocity[range.clone()]);
                 }
-                (_, [m, ..]) => {
-                    let m = &mut m[range];
-                    momentum_step(p, g, m, lr as f32, self.momentum, self.nesterov, shrink, l2);
+                [mean, square] => {
+                    let adam = update::Adam {
+                        learning_rate: lr,
+                        beta1: settings.betas[0],
+                        beta2: settings.betas[1],
+                        epsilon: settings.epsilon as f32,
+                        weight_decay,
+                        decoupled: settings.decoupled_decay
+                            || settings.optimizer == Optimizer::AdamW,
+                        gradient_scale: scale as f32,
+                        step: count as u64,
+                    };
+                    let (mean, square) = (&mut mean[range.clone()], &mut square[range.clone()]);
+                    update::adam(isa, adam, w, g, mean, square);
                 }
-                (_, []) => {
-                    for (p, &g) in p.iter_mut().zip(g) {
-                        *p = shrink * *p - lr as f32 * (g + l2 * *p);
-                    }
-                }
+                _ => unreachable!("`new` makes one buffer or two, `restore` keeps their number"),
             }
         }
     }
@@ -126,82 +126,16 @@ fn pieces(layout: &Layout, decay_norm_and_bias: bool) -> Vec<(Range<usize>, bool
     pieces
 }
 
-#[expect(clippy::too_many_arguments, reason = "the symbols of one formula")]
-fn momentum_step(
-    parameters: &mut [f32],
-    gradient: &[f32],
-    buffer: &mut [f32],
-    lr: f32,
-    momentum: f32,
-    nesterov: bool,
-    shrink: f32,
-    l2: f32,
-) {
-    let ahead = if nesterov {
-        [1.0, momentum]
-    } else {
-        [0.0, 1.0]
-    };
-    for ((p, &g), m) in parameters.iter_mut().zip(gradient).zip(buffer) {
-        let g = g + l2 * *p;
-        *m = momentum * *m + g;
-        *p = shrink * *p - lr * (ahead[0] * g + ahead[1] * *m);
-    }
-}
-
-/// Constants of one step of Adam.
-struct Adam {
-    /// `η / (1 − β₁ᵗ)`.
-    size: f32,
-    /// `√(1 − β₂ᵗ)`.
-    root: f32,
-    /// `1 − β₁`, `1 − β₂`.
-    fresh: [f32; 2],
-    /// `β₂`.
-    keep: f32,
-    /// `ε`.
-    epsilon: f32,
-}
-
-impl Adam {
-    fn step(&self, p: &mut [f32], g: &[f32], m: &mut [f32], v: &mut [f32], shrink: f32, l2: f32) {
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g + l2 * *p;
-            *m += (g - *m) * self.fresh[0];
-            *v = self.keep * *v + self.fresh[1] * g * g;
-            *p = shrink * *p - self.size * *m / (v.sqrt() / self.root + self.epsilon);
-        }
-    }
-}
-
 /// Euclidean norm of a vector of the arena, summed in `f64` in an order that depends on nothing
 /// but its length.
 pub fn norm(vector: &[f32]) -> f64 {
-    const LANES: usize = 8;
-    let chunks = vector.chunks_exact(LANES);
-    let rest = chunks.remainder();
-    let mut sums = [0.0f64; LANES];
-    for chunk in chunks {
-        for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum += f64::from(x) * f64::from(x);
-        }
-    }
-    let rest = rest
-        .iter()
-        .map(|&x| f64::from(x) * f64::from(x))
-        .sum::<f64>();
-    (sums.iter().sum::<f64>() + rest).sqrt()
+    reduce::sum_of_squares(vector).sqrt()
 }
 
-/// Scales a gradient of the given norm down to `limit` if it is longer (PyTorch's
-/// `clip_grad_norm_`, with its 1e-6 beside the norm).
-pub fn clip(gradient: &mut [f32], norm: f64, limit: f64) {
-    let factor = limit / (norm + 1e-6);
-    if factor < 1.0 {
-        for g in gradient {
-            *g *= factor as f32;
-        }
-    }
+/// What a gradient of the given norm is multiplied by so that it is at most `limit` long:
+/// PyTorch's `clip_grad_norm_`, with its 1e-6 beside the norm.
+pub fn clip_scale(norm: f64, limit: Option<f64>) -> f64 {
+    limit.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0))
 }
 
 #[cfg(test)]
@@ -234,7 +168,7 @@ mod tests {
         for count in 1..=4 {
             let k = count as f32;
             let gradient = [0.1 * k, -0.3, 0.2 - 0.1 * k, 0.05, 0.4 / k];
-            optimiser.step(&mut parameters, &gradient, 0.1 / count as f64, count);
+            optimiser.step(&mut parameters, &gradient, 1.0, 0.1 / count as f64, count);
         }
         parameters
     }
@@ -360,22 +294,32 @@ mod tests {
             ..settings(Optimizer::Sgd)
         };
         let mut parameters = vec![1.0, -2.0, 0.5, 0.25, -0.75];
-        Optimiser::new(&sgd, &layout()).step(&mut parameters, &[0.0; 5], 0.5, 1);
+        Optimiser::new(&sgd, &layout()).step(&mut parameters, &[0.0; 5], 1.0, 0.5, 1);
         for (p, start) in parameters.iter().zip([1.0, -2.0, 0.5, 0.25, -0.75]) {
             assert!((p - 0.995 * start).abs() < 1e-6, "{p} from {start}");
         }
     }
 
     #[test]
-    fn a_clipped_gradient_has_the_limit_as_its_norm() {
+    fn a_gradient_is_scaled_to_the_limit_but_never_up() {
         // torch.nn.utils.clip_grad_norm_ of (3, 4) to 1 returns 5 and leaves (0.6, 0.79999983).
-        let mut gradient = [3.0, 4.0];
-        let length = norm(&gradient);
+        let length = norm(&[3.0, 4.0]);
         assert_eq!(length, 5.0);
-        clip(&mut gradient, length, 1.0);
-        assert_eq!(gradient, [0.5999999, 0.79999983]);
-        clip(&mut gradient, norm(&[0.5999999, 0.79999983]), 2.0);
-        assert_eq!(gradient, [0.5999999, 0.79999983]);
+        assert_eq!((4.0 * clip_scale(length, Some(1.0))) as f32, 0.799_999_83);
+        assert_eq!(clip_scale(length, Some(6.0)), 1.0);
+        assert_eq!(clip_scale(length, None), 1.0);
+    }
+
+    #[test]
+    fn a_scaled_gradient_takes_the_scaled_step() {
+        let settings = TrainSettings {
+            weight_decay: 0.0,
+            ..settings(Optimizer::Sgd)
+        };
+        let mut parameters = vec![1.0; 5];
+        let gradient = [1.0, 2.0, 3.0, 4.0, 5.0];
+        Optimiser::new(&settings, &layout()).step(&mut parameters, &gradient, 0.5, 0.25, 1);
+        assert_eq!(parameters, [0.875, 0.75, 0.625, 0.5, 0.375]);
     }
 
     #[test]

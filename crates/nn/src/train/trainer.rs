@@ -150,12 +150,11 @@ impl<'a> Trainer<'a> {
             self.state.copy_from_slice(&self.state_before);
             return None;
         }
-        if let Some(limit) = settings.clip_norm {
-            optimiser::clip(&mut self.gradient, gradient_norm, limit);
-        }
+        let scale = optimiser::clip_scale(gradient_norm, settings.clip_norm);
+        let (parameters, gradient) = (&mut self.parameters, &self.gradient);
         self.total_steps += 1;
         self.optimiser
-            .step(&mut self.parameters, &self.gradient, lr, self.total_steps);
+            .step(parameters, gradient, scale, lr, self.total_steps);
         let (loss_sum, wrong) = (result.loss_sum, result.wrong);
         Some(Step {
             loss_sum,
