@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn equal_outputs_lose_the_logarithm_of_their_number() {
         let total = cross_entropy(
-            &vec![3.0; 10 * LANES],
+            &[3.0; 10 * LANES],
             Targets::Classes(&[0, 9]),
             0.0,
             1.0,
@@ -210,7 +210,7 @@ mod tests {
     #[test]
     fn what_is_not_a_number_is_wrong_and_shows_in_the_loss() {
         let total = cross_entropy(
-            &vec![f32::NAN; 3 * LANES],
+            &[f32::NAN; 3 * LANES],
             Targets::Classes(&[0]),
             0.0,
             1.0,

@@ -132,7 +132,7 @@ unsafe fn all_tiles<V: Vector>(raw: Raw) {
             match (width, V::LANES) {
                 (8, _) => pixels::<V, 8, 3>(&raw, at),
                 (4, 16) => pixels::<V, 4, 6>(&raw, at),
-                (4, _) => pixels::<V, 4, 3>(&raw, at),
+                (4, _) => pixels::<V, 4, 2>(&raw, at),
                 (2, 16) => pixels::<V, 2, 6>(&raw, at),
                 (2, _) => pixels::<V, 2, 4>(&raw, at),
                 _ => pixels::<V, 1, 6>(&raw, at),

@@ -113,12 +113,7 @@ pub(crate) unsafe fn tanh<V: Vector>(x: V) -> V {
     // x − x³/3 + 2x⁵/15 …, fitted on |x| < 0.625 (Cephes `tanhf`).
     let square = magnitude.mul(magnitude);
     let mut p = V::splat(-5.704_988_7e-3);
-    for c in [
-        2.063_908_9e-2,
-        -5.373_971_6e-2,
-        1.333_144_2e-1,
-        -3.333_328_2e-1,
-    ] {
+    for c in [2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328e-1] {
         p = p.mul_add(square, V::splat(c));
     }
     let small = p.mul(square).mul_add(magnitude, magnitude);

@@ -8,8 +8,8 @@
 
 use reslab_kernels::pointwise::Nonlinearity;
 
-use super::compile::wanted_gradients;
 use super::ir::{Adapter, Op, Program, Sum, View};
+use super::passes::wanted_gradients;
 
 /// A gradient buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@ use reslab_kernels::conv2d::Conv2dShape;
 use reslab_kernels::pointwise::Nonlinearity;
 
 use super::ir::{Adapter, Conv, Norm, Op, Program, Stat, Sum, Tensor, View};
+use super::passes::{fuse_sums, mark_propagation};
 use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
@@ -166,7 +167,7 @@ impl Compiler {
         let stat = (self.purpose == Purpose::Training && hidden)
             .then(|| self.stat(output, Some((layer.name.clone(), self.block))));
         let program = &mut self.program;
-        program.ops.push(Op::Conv(Conv {
+        program.ops.push(Op::Conv(Box::new(Conv {
             name: layer.name.clone(),
             input,
             output,
@@ -180,7 +181,7 @@ impl Compiler {
             packed: program.packed,
             bias_at: program.bias_channels,
             propagates: false,
-        }));
+        })));
         program.packed += shape.weight_len();
         program.bias_channels += shape.out_channels;
         Ok(View::plain(output))
@@ -356,56 +357,4 @@ fn as_convolution(linear: &Linear) -> Conv2d {
         weight: linear.weight,
         bias: linear.bias,
     }
-}
-
-/// Marks the convolutions whose input's gradient is asked for: all but those that read the
-/// network's input (or what only it makes).
-fn mark_propagation(program: &mut Program) {
-    let wanted = wanted_gradients(program);
-    for op in &mut program.ops {
-        if let Op::Conv(conv) = op {
-            conv.propagates = conv.input.norm.is_some() || wanted[conv.input.tensor];
-        }
-    }
-}
-
-/// For each tensor, whether its gradient is asked for: it depends on a parameter, or is what a
-/// block puts out.
-pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
-    let mut wanted = vec![false; program.tensors.len()];
-    for op in &program.ops {
-        let reaches = op
-            .inputs()
-            .iter()
-            .any(|view| view.norm.is_some() || wanted[view.tensor]);
-        let recorded = |tensor: usize| program.block_outputs.contains(&View::plain(tensor));
-        match op {
-            Op::Conv(conv) => {
-                if let Some(sum) = &conv.fused {
-                    wanted[sum.output] = reaches || recorded(sum.output);
-                }
-                wanted[conv.output] = true;
-            }
-            _ => op
-                .outputs()
-                .into_iter()
-                .for_each(|t| wanted[t] = reaches || recorded(t)),
-        }
-    }
-    wanted
-}
-
-/// Moves each sum into the convolution that reads it next.
-fn fuse_sums(program: &mut Program) {
-    let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
-    for mut op in std::mem::take(&mut program.ops) {
-        if let (Op::Conv(conv), Some(Op::Sum(sum))) = (&mut op, ops.last()) {
-            if conv.input == View::plain(sum.output) && conv.flat == sum.flat {
-                conv.fused = Some(sum.clone());
-                ops.pop();
-            }
-        }
-        ops.push(op);
-    }
-    program.ops = ops;
 }

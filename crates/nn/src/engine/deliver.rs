@@ -112,8 +112,8 @@ pub(super) fn through_sum(
                 let (copy, rest) = copy.split_at_mut(gradient.len());
                 let mut inner = Scratch {
                     copy: rest,
-                    source: &mut **source,
-                    lanes: &mut **lanes,
+                    source,
+                    lanes,
                 };
                 let row = if delivery.view.norm.is_some() {
                     &mut *gradient
@@ -142,7 +142,6 @@ pub(super) fn through_sum(
 
 /// Backward of option A: the gradient of row `y` goes to every `stride`-th pixel of row
 /// `y · stride`; the rows up to the next one get none.
-#[allow(clippy::too_many_arguments)]
 fn spread(
     cx: Context<'_>,
     delivery: &Delivery,
@@ -173,9 +172,9 @@ fn spread(
             }
         }
         let mut inner = Scratch {
-            copy: &mut **copy,
+            copy,
             source: &mut [],
-            lanes: &mut **lanes,
+            lanes,
         };
         deliver(
             cx, delivery, frame, source_row, row, arena, shard, &mut inner,

@@ -120,7 +120,6 @@ fn convolve(
 }
 
 /// Brings input row `y` into the ring, computing the sum it is a row of if that is fused.
-#[allow(clippy::too_many_arguments)]
 fn fill(
     cx: Context<'_>,
     conv: &Conv,

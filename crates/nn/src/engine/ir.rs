@@ -96,7 +96,7 @@ pub(super) struct Sum {
 /// One step of the forward pass.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
-    Conv(Conv),
+    Conv(Box<Conv>),
     Sum(Sum),
     /// Sums of a tensor that no convolution writes.
     Gather {

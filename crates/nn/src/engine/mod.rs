@@ -17,6 +17,9 @@
 //! It runs inside the caller's rayon pool. Nothing is allocated in a step, once the pool's size and
 //! the largest batch have been seen.
 
+// A shard, its arena and a worker go through every step beside what the step is about.
+#![allow(clippy::too_many_arguments)]
+
 mod backward;
 mod backward_plan;
 mod compile;
@@ -28,6 +31,7 @@ mod forward;
 mod geometry;
 mod ir;
 mod memory;
+mod passes;
 mod schedule;
 mod shard;
 #[cfg(test)]

@@ -5,7 +5,7 @@ use reslab_kernels::conv2d::pack;
 
 use super::Response;
 use super::executor::Executor;
-use super::ir::{Conv, Op};
+use super::ir::Op;
 use crate::loss::{Batch, BatchResult, Loss};
 
 /// What a step found out about layers, kept for the instruments.
@@ -229,15 +229,10 @@ fn finish_norms(
 fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: &mut [f32]) {
     for at in 0..executor.phases[phase].weights.len() {
         let (op, part) = executor.phases[phase].weights[at];
-        let Op::Conv(Conv {
-            shape,
-            weight,
-            bias,
-            ..
-        }) = executor.plan.program.ops[op]
-        else {
+        let Op::Conv(conv) = &executor.plan.program.ops[op] else {
             continue;
         };
+        let (shape, weight, bias) = (conv.shape, conv.weight, conv.bias);
         for shard in executor.shards(len) {
             let parts = &shard.parts[part..];
             let (places, inputs, outputs) = (shape.places(), shape.group_in(), shape.group_out());

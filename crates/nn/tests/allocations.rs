@@ -1,0 +1,91 @@
+//! A training step and an evaluation allocate nothing, on one thread and on several.
+//!
+//! The allocator of this program counts; it is the one place outside of `kernels` that needs
+//! `unsafe`, since that is what an allocator is.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
+use reslab_nn::families::{InitSettings, build, initialize, named};
+use reslab_nn::network::Shape;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: everything is left to the system's allocator; counting touches no memory it manages.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: the caller's promise is the one `System` asks for.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `System` with this layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The fewest allocations of three rounds: a thread of the pool allocates once for its own queue
+/// when it first finds work, whenever that is.
+fn allocations_of(mut work: impl FnMut()) -> usize {
+    let mut round = || {
+        let before = ALLOCATIONS.load(Ordering::SeqCst);
+        work();
+        ALLOCATIONS.load(Ordering::SeqCst) - before
+    };
+    (0..3).map(|_| round()).min().unwrap_or(0)
+}
+
+#[test]
+fn steps_and_evaluations_allocate_nothing() {
+    assert!(
+        allocations_of(|| drop(std::hint::black_box(vec![1u8; 100]))) > 0,
+        "the count counts"
+    );
+    for (name, input) in [
+        ("resnet8", Shape::new(1, 8, 8)),
+        ("plain14", Shape::new(3, 8, 8)),
+        ("fc-resnet3", Shape::new(1, 4, 4)),
+    ] {
+        let network = build(&named(name).unwrap(), input, 10).unwrap();
+        let parameters = initialize(&network, &InitSettings::default(), 0);
+        let mut state = network.layout.initial_state();
+        let mut gradient = vec![0.0; parameters.len()];
+        let inputs = vec![0.5; 70 * input.len()];
+        let classes: Vec<u32> = (0..70).map(|i| i % 10).collect();
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let mut engine = Engine::for_training(&network, 70).unwrap();
+                let mut norms = Vec::new();
+                let mut round = |len: usize| {
+                    let inputs = &inputs[..len * input.len()];
+                    let targets = TargetsRef::Classes(&classes[..len]);
+                    let batch = Batch {
+                        inputs,
+                        targets,
+                        len,
+                    };
+                    let loss = Loss::default();
+                    engine.step(&parameters, &mut state, &batch, &loss, &mut gradient);
+                    engine.evaluate(&parameters, &state, &batch, &loss);
+                    engine.block_output_gradient_norms(&mut norms);
+                };
+                // Workers and the plan for evaluation are made in the first round.
+                round(70);
+                assert_eq!(allocations_of(|| round(70)), 0, "{name}, {threads} threads");
+                assert_eq!(allocations_of(|| round(33)), 0, "{name}, a shorter batch");
+            });
+        }
+    }
+}
