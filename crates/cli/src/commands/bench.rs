@@ -118,7 +118,7 @@ impl<'a> Bench<'a> {
                 &Loss::default(),
                 &mut gradient,
             );
-            optimiser.step(&mut parameters, &gradient, 1e-3, step + 1);
+            optimiser.step(&mut parameters, &gradient, 1.0, 1e-3, step + 1);
         }
         Ok(begin.elapsed().as_secs_f64())
     }
