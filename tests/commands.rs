@@ -39,6 +39,39 @@ fn run_tells_the_plan_before_and_the_outcome_after() {
 }
 
 #[test]
+fn the_verdict_stands_at_the_end() {
+    let lab = Lab::new();
+    let degradation = Experiment::convolutional("judged")
+        .grid("model.depth", "[8, 14]")
+        .grid("model.residual", "[true, false]")
+        .verdict("degradation");
+    lab.has(degradation);
+    let answer = lab.reslab("run judged.yaml --no-figures").succeeds();
+    let ending = answer.says("plain 14 minus plain 8").says("95 % interval");
+    let decided = ["supported", "undecided"];
+    assert!(
+        decided.iter().any(|word| ending.err.contains(word)),
+        "{ending}"
+    );
+}
+
+#[test]
+fn missing_data_are_a_remark_of_the_plan_and_a_refusal_of_the_run() {
+    let lab = Lab::new();
+    lab.has(Experiment::tiny("absent").data("{name: cifar10, root: nowhere}"));
+    for command in ["plan", "status"] {
+        lab.reslab(&format!("{command} absent.yaml")).succeeds();
+    }
+    lab.reslab("validate absent.yaml")
+        .succeeds()
+        .says("cifar10 was not found");
+    lab.reslab("run absent.yaml")
+        .refuses()
+        .says("absent.yaml:2");
+    assert!(!lab.path("results").exists(), "a results folder was made");
+}
+
+#[test]
 fn a_dry_run_writes_nothing() {
     let lab = Lab::new();
     lab.has(two_by_two("dry"));
@@ -250,9 +283,9 @@ fn data_are_listed_and_checked() {
         .prints("1437")
         .prints("360")
         .prints("10 classes");
-    lab.reslab("data check digist").is_refused().says("digits");
+    lab.reslab("data check digist").refuses().says("digits");
     lab.reslab("data get digits --to here")
-        .is_refused()
+        .refuses()
         .says("digits");
 }
 
@@ -261,7 +294,7 @@ fn a_download_that_cannot_be_had_says_what_to_put_where() {
     let lab = Lab::new();
     // Nothing listens on port 9 of loopback.
     lab.reslab("data get cifar10 --to here --from http://127.0.0.1:9/")
-        .is_refused()
+        .refuses()
         .says("cifar-10-binary.tar.gz");
 }
 
@@ -288,7 +321,7 @@ fn bench_prints_one_json_object() {
         }
     }
     lab.reslab("bench train --model resnet21 --steps 1")
-        .is_refused()
+        .refuses()
         .says("20 or 26 would do");
 }
 
@@ -338,13 +371,11 @@ fn a_reader_that_leaves_is_no_error() {
 fn colors_come_when_asked_for_only() {
     let lab = Lab::new();
     let escape = "\u{1b}[";
-    lab.reslab("run absent.yaml")
-        .is_refused()
-        .does_not_say(escape);
+    lab.reslab("run absent.yaml").refuses().does_not_say(escape);
     lab.reslab("run absent.yaml --color always")
-        .is_refused()
+        .refuses()
         .says(escape);
     lab.reslab("run absent.yaml --color never")
-        .is_refused()
+        .refuses()
         .does_not_say(escape);
 }

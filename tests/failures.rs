@@ -121,6 +121,6 @@ fn an_unusable_results_folder_is_refused() {
     lab.has(Experiment::tiny("nowhere"));
     lab.write("taken", "a file");
     lab.reslab("run nowhere.yaml --out taken")
-        .is_refused()
+        .refuses()
         .says("taken");
 }

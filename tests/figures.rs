@@ -55,19 +55,15 @@ fn figures_are_drawn_again_from_tables_alone() {
 fn a_folder_without_tables_is_refused() {
     let lab = Lab::new();
     lab.write("empty/README", "nothing here");
-    lab.reslab("figures empty")
-        .is_refused()
-        .says("runs.parquet");
-    lab.reslab("figures absent").is_refused().says("absent");
+    lab.reslab("figures empty").refuses().says("runs.parquet");
+    lab.reslab("figures absent").refuses().says("absent");
 }
 
 #[test]
 fn a_broken_table_is_refused() {
     let lab = Lab::new();
     lab.write("broken/runs.parquet", "this is no Parquet");
-    lab.reslab("figures broken")
-        .is_refused()
-        .says("runs.parquet");
+    lab.reslab("figures broken").refuses().says("runs.parquet");
 }
 
 fn figures_of(lab: &Lab, folder: &str) -> Vec<String> {

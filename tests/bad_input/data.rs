@@ -24,8 +24,8 @@ fn refused(lab: &Lab, name: &str, root: &str, words: &[&str]) {
     lab.has(Experiment::tiny("broken").data(&format!("{{name: {name}, root: {root}{extra}}}")));
     let check = lab
         .reslab(&format!("data check {name} --root {root}"))
-        .is_refused();
-    let run = lab.reslab("run broken.yaml").is_refused();
+        .refuses();
+    let run = lab.reslab("run broken.yaml").refuses();
     for word in words {
         assert!(check.err.contains(word), "{check}\nshould say {word:?}");
         assert!(run.err.contains(word), "{run}\nshould say {word:?}");

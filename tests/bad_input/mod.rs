@@ -31,7 +31,7 @@ fn every_broken_file_is_refused_and_its_place_named() {
         let message = std::fs::read_to_string(path.with_extension("txt"))
             .unwrap_or_else(|error| panic!("{name} has no expected message: {error}"));
         let expected = format!("error: {}", message.trim_end());
-        let answer = lab.reslab(&format!("run {name}")).is_refused();
+        let answer = lab.reslab(&format!("run {name}")).refuses();
         answer.prints_nothing().says(&expected);
     }
     assert!(!lab.path("results").exists(), "a results folder was made");
@@ -44,7 +44,7 @@ fn validate_and_plan_refuse_what_run_refuses() {
     lab.write("bad.yaml", bad);
     for command in ["run", "validate", "plan", "status", "run --dry-run"] {
         lab.reslab(&format!("{command} bad.yaml"))
-            .is_refused()
+            .refuses()
             .prints_nothing()
             .says("bad.yaml:3:9")
             .says("model: {nmae: resnet20}")
@@ -67,7 +67,7 @@ fn broken_overrides_are_refused_like_broken_files() {
         ("train.epochs=-1", "-1"),
     ] {
         lab.reslab(&format!("run fine.yaml --set {set}"))
-            .is_refused()
+            .refuses()
             .says(words)
             .says("--set");
     }
@@ -81,7 +81,7 @@ fn the_mistakes_of_all_files_are_told_before_anything_runs() {
     lab.write("one.yaml", "name: one\nmodle: resnet20\n");
     lab.write("two.yaml", "name: two\nseeds: many\n");
     lab.reslab("run good.yaml one.yaml two.yaml")
-        .is_refused()
+        .refuses()
         .says("one.yaml:2")
         .says("two.yaml:2");
     assert!(!lab.path("results").exists(), "a results folder was made");
@@ -90,19 +90,13 @@ fn the_mistakes_of_all_files_are_told_before_anything_runs() {
 #[test]
 fn files_that_are_no_experiments_are_refused() {
     let lab = Lab::new();
-    lab.reslab("run absent.yaml")
-        .is_refused()
-        .says("absent.yaml");
+    lab.reslab("run absent.yaml").refuses().says("absent.yaml");
     lab.write("folder.yaml/inside", "");
-    lab.reslab("run folder.yaml")
-        .is_refused()
-        .says("folder.yaml");
+    lab.reslab("run folder.yaml").refuses().says("folder.yaml");
     lab.write("binary.yaml", [0xff, 0xfe, 0x00, 0x80]);
-    lab.reslab("run binary.yaml")
-        .is_refused()
-        .says("binary.yaml");
+    lab.reslab("run binary.yaml").refuses().says("binary.yaml");
     lab.write("empty.yaml", "");
-    lab.reslab("run empty.yaml").is_refused().says("empty.yaml");
+    lab.reslab("run empty.yaml").refuses().says("empty.yaml");
 }
 
 #[test]
@@ -111,7 +105,7 @@ fn two_experiments_of_one_name_are_refused() {
     lab.has(Experiment::tiny("same"));
     std::fs::copy(lab.path("same.yaml"), lab.path("other.yaml")).expect("the file can be copied");
     lab.reslab("run same.yaml other.yaml")
-        .is_refused()
+        .refuses()
         .says("both called same");
 }
 
@@ -133,7 +127,7 @@ fn mistyped_commands_are_refused() {
         "schema too many",
         "run a.yaml --color sometimes",
     ] {
-        lab.reslab(arguments).is_refused().prints_nothing();
+        lab.reslab(arguments).refuses().prints_nothing();
     }
 }
 
@@ -142,13 +136,13 @@ fn runs_that_do_not_exist_are_refused() {
     let lab = Lab::new();
     lab.has(Experiment::tiny("named").grid("train.lr", "[0.1, 0.2]"));
     lab.reslab("run named.yaml --only lr=0.3")
-        .is_refused()
+        .refuses()
         .says("lr=0.3");
     lab.reslab("explain lr=0.3 named.yaml")
-        .is_refused()
+        .refuses()
         .says("lr=0.3");
     lab.reslab("explain 0123456789abcdef")
-        .is_refused()
+        .refuses()
         .says("0123456789abcdef");
     assert!(!lab.path("results").exists(), "a results folder was made");
 }
@@ -163,10 +157,10 @@ fn folders_without_results_are_refused() {
         "status absent",
         "status empty",
     ] {
-        lab.reslab(command).is_refused();
+        lab.reslab(command).refuses();
     }
     lab.has(Experiment::tiny("unrun"));
-    lab.reslab("results unrun.yaml").is_refused().says("unrun");
+    lab.reslab("results unrun.yaml").refuses().says("unrun");
 }
 
 #[test]
@@ -175,9 +169,9 @@ fn columns_that_do_not_exist_are_refused() {
     lab.has(Experiment::tiny("columns"));
     lab.reslab("run columns.yaml --no-figures").succeeds();
     lab.reslab("results results/columns --sort final_eror")
-        .is_refused()
+        .refuses()
         .says("final_eror");
     lab.reslab("results results/columns --columns final_eror")
-        .is_refused()
+        .refuses()
         .says("final_eror");
 }

@@ -30,7 +30,7 @@ impl Answer {
     }
 
     /// The input was refused, without a panic and with words.
-    pub fn is_refused(self) -> Answer {
+    pub fn refuses(self) -> Answer {
         let answer = self.ends_with(2);
         answer.assert(!answer.err.trim().is_empty(), "is refused without a word");
         answer.assert(

@@ -10,6 +10,7 @@ pub struct Experiment {
     epochs: usize,
     seeds: String,
     grid: Vec<(String, String)>,
+    verdict: Option<String>,
 }
 
 impl Experiment {
@@ -23,6 +24,7 @@ impl Experiment {
             epochs: 2,
             seeds: "2".to_owned(),
             grid: Vec::new(),
+            verdict: None,
         }
     }
 
@@ -66,6 +68,12 @@ impl Experiment {
         self
     }
 
+    /// Judged by this claim at the end.
+    pub fn verdict(self, claim: &str) -> Experiment {
+        let verdict = Some(claim.to_owned());
+        Experiment { verdict, ..self }
+    }
+
     /// The name, which is that of its results folder too.
     pub fn name(&self) -> &str {
         &self.name
@@ -82,6 +90,9 @@ impl Experiment {
             for (key, values) in &self.grid {
                 text.push_str(&format!("    {key}: {values}\n"));
             }
+        }
+        if let Some(claim) = &self.verdict {
+            text.push_str(&format!("verdict: {claim}\n"));
         }
         text
     }

@@ -148,7 +148,12 @@ pub struct ResultsArguments {
     pub target: PathBuf,
     /// table, csv, json or md (Markdown); csv and json keep every digit.
     // Values with help of their own would turn the whole help into its long form.
-    #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        default_value = "table",
+        hide_possible_values = true
+    )]
     pub format: Format,
     /// Sort by this column; a leading minus sorts from the largest down.
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]

@@ -141,7 +141,8 @@ fn tell_verdicts(plan: &Plan, tables: &Tables) {
         };
         say(&format!(
             "{}{setting}: {status}. {}",
-            verdict.title, verdict.sentence
+            verdict.title.trim_end_matches('.'),
+            verdict.sentence
         ));
     }
     say("");
