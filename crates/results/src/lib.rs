@@ -14,7 +14,9 @@ pub mod record;
 pub mod run_id;
 mod run_paths;
 pub mod schema;
+pub mod statistics;
 pub mod store;
+pub mod summary;
 pub mod table;
 
 pub use collect::{Collected, collect};

@@ -46,57 +46,86 @@ struct RunRow {
 /// Write `runs`, `epochs`, `layers`, `timings` and the tables of instruments for the runs of a
 /// plan that have ended, in the order of the plan.
 pub fn collect(store: &Store, experiment: &str, plan: &[RunId]) -> Result<Collected, ResultsError> {
-    let mut rows = Vec::new();
-    let mut gathered = BTreeMap::new();
-    for schema in [schema::epochs(), schema::layers(), schema::timings()] {
-        gathered.insert(schema.name.clone(), Columns::new(schema));
-    }
-    let (mut missing, mut notes) = (Vec::new(), Vec::new());
+    let mut gathered = Gathered::new();
     for id in plan {
-        match store.lookup(id)? {
+        let found = store.lookup(id)?;
+        let ended = matches!(found, Lookup::Finished(_));
+        gathered.add(id, found)?;
+        if ended {
+            gathered.append(&timings_of(store, id)?)?;
+        }
+    }
+    gathered.write(store, experiment)
+}
+
+/// The tables while they grow, run by run: nothing here touches the disk before `write`.
+struct Gathered {
+    rows: Vec<RunRow>,
+    tables: BTreeMap<String, Columns>,
+    missing: Vec<RunId>,
+    notes: Vec<String>,
+}
+
+impl Gathered {
+    fn new() -> Gathered {
+        let tables = [schema::epochs(), schema::layers(), schema::timings()]
+            .map(|schema| (schema.name.clone(), Columns::new(schema)));
+        Gathered {
+            rows: Vec::new(),
+            tables: BTreeMap::from(tables),
+            missing: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, id: &RunId, found: Lookup) -> Result<(), TableError> {
+        match found {
             Lookup::Finished(record) => {
                 for table in &record.tables {
-                    append(&mut gathered, table)?;
+                    self.append(table)?;
                 }
-                append(&mut gathered, &timings_of(store, id)?)?;
-                rows.push(finished(id, *record));
+                self.rows.push(finished(id, *record));
             }
-            Lookup::Failed(failure) => rows.push(RunRow {
+            Lookup::Failed(failure) => self.rows.push(RunRow {
                 id: id.clone(),
                 status: "failed",
                 config: failure.config,
                 diverged_step: None,
                 metrics: None,
             }),
-            Lookup::Absent => missing.push(id.clone()),
+            Lookup::Absent => self.missing.push(id.clone()),
             Lookup::Damaged(message) => {
-                missing.push(id.clone());
-                notes.push(message);
+                self.missing.push(id.clone());
+                self.notes.push(message);
             }
         }
+        Ok(())
     }
-    let runs = runs_table(experiment, rows)?;
-    files::create_folder(store.paths().root())?;
-    let mut written = vec![store.paths().table("runs")];
-    parquet::write(&runs, &written[0])?;
-    for (name, columns) in gathered {
-        let path = store.paths().table(&name);
-        parquet::write_columns(columns, &path)?;
-        written.push(path);
-    }
-    Ok(Collected {
-        runs,
-        files: written,
-        missing,
-        notes,
-    })
-}
 
-fn append(gathered: &mut BTreeMap<String, Columns>, table: &Table) -> Result<(), TableError> {
-    gathered
-        .entry(table.schema.name.clone())
-        .or_insert_with(|| Columns::new(table.schema.clone()))
-        .append(table)
+    fn append(&mut self, table: &Table) -> Result<(), TableError> {
+        self.tables
+            .entry(table.schema.name.clone())
+            .or_insert_with(|| Columns::new(table.schema.clone()))
+            .append(table)
+    }
+
+    fn write(self, store: &Store, experiment: &str) -> Result<Collected, ResultsError> {
+        let runs = runs_table(experiment, self.rows)?;
+        files::create_folder(store.paths().root())?;
+        let mut written = vec![store.paths().table("runs")];
+        parquet::write(&runs, &written[0])?;
+        for (name, columns) in self.tables {
+            let path = store.paths().table(&name);
+            parquet::write_columns(columns, &path)?;
+            written.push(path);
+        }
+        Ok(Collected {
+            runs,
+            files: written,
+            missing: self.missing,
+            notes: self.notes,
+        })
+    }
 }
 
 fn finished(id: &RunId, record: RunRecord) -> RunRow {

@@ -96,3 +96,11 @@ pub fn runs(settings: &[ColumnSpec]) -> Schema {
         .splice(LEADING..LEADING, settings.iter().cloned());
     schema
 }
+
+/// The metrics shown where none are asked for.
+pub const DEFAULT_METRICS: [&str; 2] = ["final_train_error", "final_test_error"];
+
+/// Whether a column of `runs` is a setting, and not one of the fixed columns.
+pub fn is_setting(column: &str) -> bool {
+    runs_fixed().index(column).is_none()
+}
