@@ -33,54 +33,79 @@ fn is_wrong(outputs: &[f32], lane: usize, class: u32) -> bool {
     largest(outputs, lane).is_none_or(|(k, _)| k != class as usize)
 }
 
-/// Softmax cross-entropy of up to 16 samples with label smoothing; see `nn::loss`. A class past the
-/// outputs has no probability to lower: its loss is that of the smoothing alone.
+/// Targets of a group.
+#[derive(Debug, Clone, Copy)]
+pub enum Targets<'a> {
+    /// Classes, as one-hot vectors. A class past the outputs is a vector of zeros.
+    Classes(&'a [u32]),
+    /// `(samples, outputs)` numbers.
+    Values(&'a [f32]),
+}
+
+impl Targets<'_> {
+    fn samples(self, outputs: usize) -> usize {
+        match self {
+            Targets::Classes(classes) => classes.len(),
+            Targets::Values(values) => values.len() / outputs.max(1),
+        }
+    }
+
+    fn at(self, outputs: usize, lane: usize, k: usize) -> f64 {
+        match self {
+            Targets::Classes(classes) => f64::from(u8::from(k == classes[lane] as usize)),
+            Targets::Values(values) => f64::from(values[lane * outputs + k]),
+        }
+    }
+
+    fn is_wrong(self, outputs: &[f32], lane: usize) -> bool {
+        match self {
+            Targets::Classes(classes) => is_wrong(outputs, lane, classes[lane]),
+            Targets::Values(_) => false,
+        }
+    }
+}
+
+/// Softmax cross-entropy of up to 16 samples: `−Σ_k q_k log softmax(z)_k` with
+/// `q = (1 − smoothing) t + smoothing / outputs`.
 pub fn cross_entropy(
     outputs: &[f32],
-    classes: &[u32],
+    targets: Targets<'_>,
     smoothing: f32,
     scale: f32,
     mut gradient: Option<&mut [f32]>,
 ) -> Total {
-    check(outputs, classes.len(), gradient.as_deref());
     let count = outputs.len() / LANES;
+    let samples = targets.samples(count);
+    check(outputs, samples, gradient.as_deref());
     let even = f64::from(smoothing) / count as f64;
-    let on_class = 1.0 - f64::from(smoothing);
+    let rest = 1.0 - f64::from(smoothing);
     let mut total = Total::default();
     if let Some(gradient) = gradient.as_deref_mut() {
         gradient.fill(0.0);
     }
-    for (lane, &class) in classes.iter().enumerate() {
+    for lane in 0..samples {
         let top = largest(outputs, lane).map_or(f32::NAN, |(_, z)| z);
         let logits = outputs
             .chunks_exact(LANES)
             .map(|row| f64::from(row[lane] - top));
         let log_sum = logits.clone().map(f64::exp).sum::<f64>().ln();
-        let target = |k: usize| even + if k == class as usize { on_class } else { 0.0 };
+        let target = |k: usize| even + rest * targets.at(count, lane, k);
         // Terms of probability 0 count nothing, also where the logarithm is −∞.
         let terms = logits
             .clone()
             .enumerate()
             .filter(|&(k, _)| target(k) != 0.0);
         total.loss += terms.map(|(k, z)| target(k) * (log_sum - z)).sum::<f64>();
-        total.wrong += usize::from(is_wrong(outputs, lane, class));
+        total.wrong += usize::from(targets.is_wrong(outputs, lane));
         if let Some(gradient) = gradient.as_deref_mut() {
+            let whole: f64 = (0..count).map(target).sum();
             for (k, z) in logits.enumerate() {
-                let difference = (z - log_sum).exp() - target(k);
+                let difference = whole * (z - log_sum).exp() - target(k);
                 gradient[k * LANES + lane] = (difference * f64::from(scale)) as f32;
             }
         }
     }
     total
-}
-
-/// Targets of a squared error.
-#[derive(Debug, Clone, Copy)]
-pub enum Targets<'a> {
-    /// Classes, as one-hot vectors.
-    Classes(&'a [u32]),
-    /// `(samples, outputs)` numbers.
-    Values(&'a [f32]),
 }
 
 /// Mean over outputs of `(z − t)²` of up to 16 samples.
@@ -91,10 +116,7 @@ pub fn squared_error(
     mut gradient: Option<&mut [f32]>,
 ) -> Total {
     let count = outputs.len() / LANES;
-    let samples = match targets {
-        Targets::Classes(classes) => classes.len(),
-        Targets::Values(values) => values.len() / count.max(1),
-    };
+    let samples = targets.samples(count);
     check(outputs, samples, gradient.as_deref());
     let mut total = Total::default();
     if let Some(gradient) = gradient.as_deref_mut() {
@@ -103,11 +125,7 @@ pub fn squared_error(
     for lane in 0..samples {
         let mut sum = 0.0;
         for k in 0..count {
-            let target = match targets {
-                Targets::Classes(classes) => f64::from(u8::from(k == classes[lane] as usize)),
-                Targets::Values(values) => f64::from(values[lane * count + k]),
-            };
-            let difference = f64::from(outputs[k * LANES + lane]) - target;
+            let difference = f64::from(outputs[k * LANES + lane]) - targets.at(count, lane, k);
             sum += difference * difference;
             if let Some(gradient) = gradient.as_deref_mut() {
                 let slope = 2.0 * difference / count as f64;
@@ -115,9 +133,7 @@ pub fn squared_error(
             }
         }
         total.loss += sum / count as f64;
-        if let Targets::Classes(classes) = targets {
-            total.wrong += usize::from(is_wrong(outputs, lane, classes[lane]));
-        }
+        total.wrong += usize::from(targets.is_wrong(outputs, lane));
     }
     total
 }
@@ -165,7 +181,9 @@ mod tests {
     #[test]
     fn cross_entropy_has_the_gradient_it_says() {
         for smoothing in [0.0, 0.1, 1.0] {
-            assert_gradient(|z, g| cross_entropy(z, &[0, 4, 2], smoothing, 1.0, g));
+            assert_gradient(|z, g| {
+                cross_entropy(z, Targets::Classes(&[0, 4, 2]), smoothing, 1.0, g)
+            });
         }
     }
 
@@ -178,14 +196,26 @@ mod tests {
 
     #[test]
     fn equal_outputs_lose_the_logarithm_of_their_number() {
-        let total = cross_entropy(&vec![3.0; 10 * LANES], &[0, 9], 0.0, 1.0, None);
+        let total = cross_entropy(
+            &vec![3.0; 10 * LANES],
+            Targets::Classes(&[0, 9]),
+            0.0,
+            1.0,
+            None,
+        );
         assert!((total.loss - 2.0 * 10f64.ln()).abs() < 1e-12);
         assert_eq!(total.wrong, 1);
     }
 
     #[test]
     fn what_is_not_a_number_is_wrong_and_shows_in_the_loss() {
-        let total = cross_entropy(&vec![f32::NAN; 3 * LANES], &[0], 0.0, 1.0, None);
+        let total = cross_entropy(
+            &vec![f32::NAN; 3 * LANES],
+            Targets::Classes(&[0]),
+            0.0,
+            1.0,
+            None,
+        );
         assert!(total.loss.is_nan());
         assert_eq!(total.wrong, 1);
     }

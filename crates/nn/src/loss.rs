@@ -24,7 +24,9 @@ pub enum Loss {
 
 impl Default for Loss {
     fn default() -> Self {
-        Self::CrossEntropy { label_smoothing: 0.0 }
+        Self::CrossEntropy {
+            label_smoothing: 0.0,
+        }
     }
 }
 

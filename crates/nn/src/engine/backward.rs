@@ -39,7 +39,13 @@ pub(super) fn run(
         match &step.kind {
             Kind::Conv { op, from, deliver } => {
                 if let Op::Conv(conv) = &cx.plan.program.ops[*op] {
-                    let pass = ConvPass { cx, conv, from: *from, frame, part };
+                    let pass = ConvPass {
+                        cx,
+                        conv,
+                        from: *from,
+                        frame,
+                        part,
+                    };
                     pass.run(deliver.as_ref(), arena, shard, worker);
                 }
             }
@@ -101,7 +107,10 @@ impl ConvPass<'_> {
         let strip = geometry.strip_rows();
         let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
         inputs.clear_margins(&mut worker.inputs, geometry.shape.width * geometry.pixel);
-        gradients.clear_margins(&mut worker.gradients, geometry.out_width * geometry.out_pixel);
+        gradients.clear_margins(
+            &mut worker.gradients,
+            geometry.out_width * geometry.out_pixel,
+        );
         let out_channels = self.conv.shape.out_channels;
         if self.conv.bias.is_some() {
             worker.other_lanes[..2 * out_channels * LANES].fill(0.0);
@@ -124,7 +133,16 @@ impl ConvPass<'_> {
                     let len = geometry.shape.width * geometry.pixel;
                     let (gradient, mut scratch) = worker.rows(len);
                     let (cx, frame) = (self.cx, self.frame);
-                    deliver(cx, delivery, frame, delivered, gradient, arena, shard, &mut scratch);
+                    deliver(
+                        cx,
+                        delivery,
+                        frame,
+                        delivered,
+                        gradient,
+                        arena,
+                        shard,
+                        &mut scratch,
+                    );
                     delivered += 1;
                 }
             }
@@ -132,7 +150,10 @@ impl ConvPass<'_> {
         if self.conv.bias.is_some() {
             let start = self.part + self.conv.shape.weight_len();
             let sums = worker.other_lanes[..out_channels * LANES].chunks_exact(LANES);
-            for (part, lanes) in shard.parts[start..start + out_channels].iter_mut().zip(sums) {
+            for (part, lanes) in shard.parts[start..start + out_channels]
+                .iter_mut()
+                .zip(sums)
+            {
                 let mut total = [0.0];
                 batch_norm::fold_lanes(lanes, LANES, &mut total);
                 *part += total[0] as f32;
@@ -312,7 +333,10 @@ fn flatten_backward(
     worker: &mut Worker,
 ) {
     let shape = cx.plan.shape(delivery.view.tensor);
-    let flat = cx.plan.gradient_row(Gradient::Tensor(output), frame, 0).start;
+    let flat = cx
+        .plan
+        .gradient_row(Gradient::Tensor(output), frame, 0)
+        .start;
     for y in 0..shape.height {
         let (gradient, mut scratch) = worker.rows(shape.width * shape.channels * LANES);
         for (at, to) in gradient.chunks_exact_mut(LANES).enumerate() {

@@ -58,12 +58,25 @@ pub(super) struct BackwardStep {
 pub(super) enum Kind {
     /// A convolution: gradients of weight and bias, and of its input if that is wanted. The
     /// gradient it starts from is after the norm, if there is one.
-    Conv { op: usize, from: Gradient, deliver: Option<Delivery> },
+    Conv {
+        op: usize,
+        from: Gradient,
+        deliver: Option<Delivery>,
+    },
     /// A batch norm that is not converted by a convolution.
-    Norm { norm: usize, deliver: Delivery },
+    Norm {
+        norm: usize,
+        deliver: Delivery,
+    },
     Sum(SumBackward),
-    Pool { output: usize, deliver: Delivery },
-    Flatten { output: usize, deliver: Delivery },
+    Pool {
+        output: usize,
+        deliver: Delivery,
+    },
+    Flatten {
+        output: usize,
+        deliver: Delivery,
+    },
 }
 
 impl BackwardStep {
@@ -176,7 +189,12 @@ impl<'a> Planner<'a> {
             .ops
             .iter()
             .any(|op| matches!(op, Op::Conv(conv) if conv.output == tensor));
-        let readers = self.program.norms.iter().filter(|n| n.tensor == tensor).count();
+        let readers = self
+            .program
+            .norms
+            .iter()
+            .filter(|n| n.tensor == tensor)
+            .count();
         let plain_readers = self
             .program
             .ops
@@ -189,7 +207,10 @@ impl<'a> Planner<'a> {
     }
 
     fn push(&mut self, kind: Kind) {
-        self.steps.push(BackwardStep { kind, lanes: std::mem::take(&mut self.lanes) });
+        self.steps.push(BackwardStep {
+            kind,
+            lanes: std::mem::take(&mut self.lanes),
+        });
     }
 
     fn undo_norms(&mut self, tensor: usize) {
@@ -210,9 +231,14 @@ impl<'a> Planner<'a> {
                 let from = direct.map(Gradient::Norm).or(self.gathered[conv.output]);
                 // An output that nobody reads has no gradient, and neither has its weight.
                 if let Some(from) = from {
-                    let deliver =
-                        conv.propagates.then(|| self.deliver(conv.input, true, conv.flat));
-                    self.push(Kind::Conv { op: index, from, deliver });
+                    let deliver = conv
+                        .propagates
+                        .then(|| self.deliver(conv.input, true, conv.flat));
+                    self.push(Kind::Conv {
+                        op: index,
+                        from,
+                        deliver,
+                    });
                 }
                 if let Some(sum) = &conv.fused {
                     self.undo_sum(sum);
@@ -222,13 +248,19 @@ impl<'a> Planner<'a> {
             Op::Pool { input, output } => {
                 if self.wants(*input) && self.gathered[*output].is_some() {
                     let deliver = self.deliver(*input, true, false);
-                    self.push(Kind::Pool { output: *output, deliver });
+                    self.push(Kind::Pool {
+                        output: *output,
+                        deliver,
+                    });
                 }
             }
             Op::Flatten { input, output } => {
                 if self.wants(*input) && self.gathered[*output].is_some() {
                     let deliver = self.deliver(*input, true, false);
-                    self.push(Kind::Flatten { output: *output, deliver });
+                    self.push(Kind::Flatten {
+                        output: *output,
+                        deliver,
+                    });
                 }
             }
         }
@@ -258,8 +290,14 @@ impl<'a> Planner<'a> {
     fn deliver(&mut self, view: View, on_the_spot: bool, flat: bool) -> Delivery {
         let record = self.program.block_outputs.iter().position(|&v| v == view);
         let record = record.map(|block| self.records[block]);
-        let mut delivery =
-            Delivery { view, base: None, store: None, record, lanes: self.lanes, sum: None };
+        let mut delivery = Delivery {
+            view,
+            base: None,
+            store: None,
+            record,
+            lanes: self.lanes,
+            sum: None,
+        };
         if let Some(norm) = view.norm {
             self.lanes += self.program.norms[norm].spec.channels;
             delivery.store = Some(Gradient::Norm(norm));
@@ -274,7 +312,11 @@ impl<'a> Planner<'a> {
         delivery.base = self.gathered[tensor];
         let sum = self.sum_made(tensor).filter(|_| on_the_spot && complete);
         let fits = |sum: &&Sum| {
-            sum.flat == flat || sum.terms.iter().all(|(_, adapter)| *adapter == Adapter::Same)
+            sum.flat == flat
+                || sum
+                    .terms
+                    .iter()
+                    .all(|(_, adapter)| *adapter == Adapter::Same)
         };
         match sum.filter(fits) {
             Some(sum) => {
@@ -315,7 +357,17 @@ impl<'a> Planner<'a> {
                 _ => terms.push((adapter, self.deliver(view, false, sum.flat))),
             }
         }
-        let Sum { output, activation, flat, .. } = *sum;
-        SumBackward { output, activation, flat, terms }
+        let Sum {
+            output,
+            activation,
+            flat,
+            ..
+        } = *sum;
+        SumBackward {
+            output,
+            activation,
+            flat,
+            terms,
+        }
     }
 }

@@ -22,8 +22,12 @@ pub(super) enum Purpose {
 /// Compiles a network whose shapes fit.
 pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, ShapeError> {
     network.check()?;
-    let mut compiler =
-        Compiler { program: Program::default(), purpose, block: None, head: false };
+    let mut compiler = Compiler {
+        program: Program::default(),
+        purpose,
+        block: None,
+        head: false,
+    };
     let input = compiler.tensor(network.input);
     let mut view = compiler.layers(&network.stem, View::plain(input))?;
     for (index, block) in network.blocks.iter().enumerate() {
@@ -37,7 +41,11 @@ pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, Sh
     let mut logits = compiler.materialise(view).tensor;
     if logits == 0 {
         // A network without layers: its input is copied, so that the logits are a tensor of its own.
-        logits = compiler.sum(vec![(View::plain(0), Adapter::Same)], Nonlinearity::Identity, network.input);
+        logits = compiler.sum(
+            vec![(View::plain(0), Adapter::Same)],
+            Nonlinearity::Identity,
+            network.input,
+        );
     }
     compiler.program.logits = logits;
     let mut program = compiler.program;
@@ -94,12 +102,18 @@ impl Compiler {
                 }
                 network::Op::GlobalAveragePool => {
                     let output = self.tensor(output);
-                    self.program.ops.push(Op::Pool { input: view, output });
+                    self.program.ops.push(Op::Pool {
+                        input: view,
+                        output,
+                    });
                     View::plain(output)
                 }
                 network::Op::Flatten => {
                     let output = self.tensor(output);
-                    self.program.ops.push(Op::Flatten { input: view, output });
+                    self.program.ops.push(Op::Flatten {
+                        input: view,
+                        output,
+                    });
                     View::plain(output)
                 }
             };
@@ -129,7 +143,11 @@ impl Compiler {
         let divides = |channels: usize| conv.groups > 0 && channels.is_multiple_of(conv.groups);
         if !divides(conv.in_channels) || !divides(conv.out_channels) {
             let expected = format!("channels that can be cut into {} groups", conv.groups);
-            return Err(ShapeError::Layer { layer: layer.name.clone(), expected, found });
+            return Err(ShapeError::Layer {
+                layer: layer.name.clone(),
+                expected,
+                found,
+            });
         }
         let shape = Conv2dShape {
             in_channels: conv.in_channels,
@@ -173,7 +191,13 @@ impl Compiler {
         let (channels, pixels) = (shape.channels, shape.height * shape.width);
         let at = self.program.stat_channels;
         self.program.stat_channels += channels;
-        self.program.stats.push(Stat { channels, pixels, shift: None, at, layer });
+        self.program.stats.push(Stat {
+            channels,
+            pixels,
+            shift: None,
+            at,
+            layer,
+        });
         self.program.stats.len() - 1
     }
 
@@ -181,13 +205,24 @@ impl Compiler {
         let tensor = self.materialise(view).tensor;
         let stat = (self.purpose == Purpose::Training).then(|| self.stat_of(tensor));
         if let Some(stat) = stat {
-            self.program.stats[stat].shift.get_or_insert(spec.running_mean);
+            self.program.stats[stat]
+                .shift
+                .get_or_insert(spec.running_mean);
         }
         let at = self.program.norm_channels;
         self.program.norm_channels += spec.channels;
-        self.program.norms.push(Norm { spec: spec.clone(), tensor, stat, at });
+        self.program.norms.push(Norm {
+            spec: spec.clone(),
+            tensor,
+            stat,
+            at,
+        });
         let norm = Some(self.program.norms.len() - 1);
-        View { tensor, norm, activation: Nonlinearity::Identity }
+        View {
+            tensor,
+            norm,
+            activation: Nonlinearity::Identity,
+        }
     }
 
     /// The sums of a tensor: those its convolution gathers, or new ones.
@@ -225,10 +260,20 @@ impl Compiler {
         View::plain(self.sum(vec![(view, Adapter::Same)], Nonlinearity::Identity, shape))
     }
 
-    fn sum(&mut self, terms: Vec<(View, Adapter)>, activation: Nonlinearity, shape: Shape) -> usize {
+    fn sum(
+        &mut self,
+        terms: Vec<(View, Adapter)>,
+        activation: Nonlinearity,
+        shape: Shape,
+    ) -> usize {
         let output = self.tensor(shape);
         let flat = shape.height * shape.width == 1 && terms.iter().all(|t| t.1 == Adapter::Same);
-        self.program.ops.push(Op::Sum(Sum { terms, activation, output, flat }));
+        self.program.ops.push(Op::Sum(Sum {
+            terms,
+            activation,
+            output,
+            flat,
+        }));
         output
     }
 
@@ -240,7 +285,11 @@ impl Compiler {
             };
             return self.layers(&block.post, view);
         }
-        let input = if block.branches.is_empty() { input } else { self.materialise(input) };
+        let input = if block.branches.is_empty() {
+            input
+        } else {
+            self.materialise(input)
+        };
         let mut terms = Vec::new();
         for branch in &block.branches {
             terms.push((self.layers(branch, input)?, Adapter::Same));
@@ -248,13 +297,23 @@ impl Compiler {
         let mut shape = self.shape(input);
         terms.push(match &block.shortcut {
             Shortcut::None | Shortcut::Identity => (input, Adapter::Same),
-            &Shortcut::SubsamplePad { stride, pad_before, pad_after } => {
+            &Shortcut::SubsamplePad {
+                stride,
+                pad_before,
+                pad_after,
+            } => {
                 shape = Shape::new(
                     shape.channels + pad_before + pad_after,
                     shape.height.div_ceil(stride),
                     shape.width.div_ceil(stride),
                 );
-                (input, Adapter::Subsample { stride, before: pad_before })
+                (
+                    input,
+                    Adapter::Subsample {
+                        stride,
+                        before: pad_before,
+                    },
+                )
             }
             Shortcut::Layers(layers) => {
                 let view = self.layers(layers, input)?;
@@ -263,7 +322,13 @@ impl Compiler {
             }
         });
         let (activation, rest) = match block.post.split_first() {
-            Some((Layer { op: network::Op::Activation(a), .. }, rest)) => (*a, rest),
+            Some((
+                Layer {
+                    op: network::Op::Activation(a),
+                    ..
+                },
+                rest,
+            )) => (*a, rest),
             _ => (Activation::Identity, &block.post[..]),
         };
         let sum = self.sum(terms, nonlinearity(activation), shape);
@@ -309,7 +374,10 @@ fn mark_propagation(program: &mut Program) {
 pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
     let mut wanted = vec![false; program.tensors.len()];
     for op in &program.ops {
-        let reaches = op.inputs().iter().any(|view| view.norm.is_some() || wanted[view.tensor]);
+        let reaches = op
+            .inputs()
+            .iter()
+            .any(|view| view.norm.is_some() || wanted[view.tensor]);
         let recorded = |tensor: usize| program.block_outputs.contains(&View::plain(tensor));
         match op {
             Op::Conv(conv) => {
@@ -318,7 +386,10 @@ pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
                 }
                 wanted[conv.output] = true;
             }
-            _ => op.outputs().into_iter().for_each(|t| wanted[t] = reaches || recorded(t)),
+            _ => op
+                .outputs()
+                .into_iter()
+                .for_each(|t| wanted[t] = reaches || recorded(t)),
         }
     }
     wanted

@@ -45,7 +45,16 @@ pub(super) fn deliver(
         let to = cx.plan.gradient_row(Gradient::Norm(norm), frame, y);
         let (to, input) = pair(arena, to, input);
         let sums = GradientSums { mean, sum, dot };
-        apply_backward(isa, channels, gradient, input, affine, view.activation, sums, to);
+        apply_backward(
+            isa,
+            channels,
+            gradient,
+            input,
+            affine,
+            view.activation,
+            sums,
+            to,
+        );
         return;
     }
     if view.activation != Nonlinearity::Identity {
@@ -69,7 +78,11 @@ fn record(delivery: &Delivery, frame: Frame, gradient: &[f32], shard: &mut Shard
     let Some(at) = delivery.record else { return };
     let group = gradient.len() / frame.groups;
     for (index, gradient) in gradient.chunks_exact(group).enumerate() {
-        let live = if index + 1 == frame.groups { frame.live } else { LANES };
+        let live = if index + 1 == frame.groups {
+            frame.live
+        } else {
+            LANES
+        };
         shard.records[at] += reduce::sum_of_squares_of_lanes(gradient, live);
     }
 }
@@ -91,9 +104,17 @@ pub(super) fn through_sum(
         match *adapter {
             Adapter::Same => {
                 // The row may be changed on its way, but the next term wants it as it is.
-                let Scratch { copy, source, lanes } = scratch;
+                let Scratch {
+                    copy,
+                    source,
+                    lanes,
+                } = scratch;
                 let (copy, rest) = copy.split_at_mut(gradient.len());
-                let mut inner = Scratch { copy: rest, source: &mut **source, lanes: &mut **lanes };
+                let mut inner = Scratch {
+                    copy: rest,
+                    source: &mut **source,
+                    lanes: &mut **lanes,
+                };
                 let row = if delivery.view.norm.is_some() {
                     &mut *gradient
                 } else {
@@ -103,7 +124,17 @@ pub(super) fn through_sum(
                 deliver(cx, delivery, frame, y, row, arena, shard, &mut inner);
             }
             Adapter::Subsample { stride, before } => {
-                spread(cx, delivery, (stride, before), frame, y, gradient, arena, shard, scratch);
+                spread(
+                    cx,
+                    delivery,
+                    (stride, before),
+                    frame,
+                    y,
+                    gradient,
+                    arena,
+                    shard,
+                    scratch,
+                );
             }
         }
     }
@@ -128,7 +159,11 @@ fn spread(
     let width = source.width.div_ceil(stride);
     let rows = y * stride..((y + 1) * stride).min(source.height);
     for source_row in rows {
-        let Scratch { copy, source: row, lanes } = scratch;
+        let Scratch {
+            copy,
+            source: row,
+            lanes,
+        } = scratch;
         let row = &mut row[..source.width * pixel];
         row.fill(0.0);
         if source_row == y * stride {
@@ -137,8 +172,14 @@ fn spread(
                 to.copy_from_slice(&from[before * LANES..][..pixel]);
             }
         }
-        let mut inner = Scratch { copy: &mut **copy, source: &mut [], lanes: &mut **lanes };
-        deliver(cx, delivery, frame, source_row, row, arena, shard, &mut inner);
+        let mut inner = Scratch {
+            copy: &mut **copy,
+            source: &mut [],
+            lanes: &mut **lanes,
+        };
+        deliver(
+            cx, delivery, frame, source_row, row, arena, shard, &mut inner,
+        );
     }
 }
 
@@ -155,7 +196,11 @@ pub(super) fn fold_deliveries(
             let norm = &cx.plan.program.norms[norm];
             let channels = norm.spec.channels;
             let lanes = &lanes[2 * delivery.lanes * LANES..][..2 * channels * LANES];
-            fold_pairs(lanes, live, &mut shard.norm_sums[norm.at..norm.at + channels]);
+            fold_pairs(
+                lanes,
+                live,
+                &mut shard.norm_sums[norm.at..norm.at + channels],
+            );
         }
     });
 }

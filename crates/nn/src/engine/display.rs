@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use super::Engine;
 use super::backward_plan::Kind;
 use super::executor::Executor;
 use super::geometry::Geometry;
 use super::ir::{Adapter, Conv, Op, Program, Sum, View};
 use super::schedule::Step;
-use super::Engine;
 use reslab_kernels::pointwise::Nonlinearity;
 
 /// An engine's plan; see [`Engine::plan`].
@@ -48,15 +48,23 @@ fn executor_lines(executor: &Executor, name: &str, f: &mut fmt::Formatter<'_>) -
             match step {
                 Step::Input => writeln!(f, "  input: side by side")?,
                 Step::Loss => writeln!(f, "  loss")?,
-                Step::Forward(op) => writeln!(f, "  {}", op_line(&plan.program, *op, plan.isa.name()))?,
+                Step::Forward(op) => {
+                    writeln!(f, "  {}", op_line(&plan.program, *op, plan.isa.name()))?
+                }
                 Step::Backward(step) => match &step.kind {
                     Kind::Conv { op, deliver, .. } => {
-                        let Op::Conv(conv) = &plan.program.ops[*op] else { continue };
+                        let Op::Conv(conv) = &plan.program.ops[*op] else {
+                            continue;
+                        };
                         let turned = Geometry::new(&conv.shape, 1).transposed();
                         let weight = if turned { "transposed" } else { "in lanes" };
                         write!(f, "  {} backward: weight {weight}", conv.name)?;
                         if let Some(deliver) = deliver {
-                            let sum = if deliver.sum.is_some() { ", sum fused" } else { "" };
+                            let sum = if deliver.sum.is_some() {
+                                ", sum fused"
+                            } else {
+                                ""
+                            };
                             write!(f, ", input direct{sum}")?;
                         }
                         writeln!(f)?;
@@ -84,7 +92,11 @@ fn op_line(program: &Program, op: usize, isa: &str) -> String {
 
 fn conv_line(conv: &Conv, isa: &str) -> String {
     let s = &conv.shape;
-    let kind = if conv.flat { "linear" } else { "direct convolution" };
+    let kind = if conv.flat {
+        "linear"
+    } else {
+        "direct convolution"
+    };
     let mut line = format!(
         "{}: {kind} {isa} {}→{} {}×{}/{} on {}×{}",
         conv.name, s.in_channels, s.out_channels, s.kernel, s.kernel, s.stride, s.height, s.width
@@ -104,13 +116,24 @@ fn conv_line(conv: &Conv, isa: &str) -> String {
 }
 
 fn view_words(view: View) -> String {
-    let norm = if view.norm.is_some() { ", norm on reading" } else { "" };
-    let activation = if view.activation == Nonlinearity::Identity { "" } else { ", activation on reading" };
+    let norm = if view.norm.is_some() {
+        ", norm on reading"
+    } else {
+        ""
+    };
+    let activation = if view.activation == Nonlinearity::Identity {
+        ""
+    } else {
+        ", activation on reading"
+    };
     format!("{norm}{activation}")
 }
 
 fn sum_line(sum: &Sum) -> String {
-    let option_a = sum.terms.iter().any(|(_, adapter)| *adapter != Adapter::Same);
+    let option_a = sum
+        .terms
+        .iter()
+        .any(|(_, adapter)| *adapter != Adapter::Same);
     let subsampled = if option_a { " (subsampled)" } else { "" };
     format!("sum of {}{subsampled}", sum.terms.len())
 }

@@ -31,8 +31,11 @@ pub(super) fn evaluate(
 /// Packs weights with batch norm folded in, and finds the coefficients of the norms that follow no
 /// convolution.
 fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32]) {
-    let (isa, program, numbers) =
-        (executor.plan.isa, &executor.plan.program, &mut executor.numbers);
+    let (isa, program, numbers) = (
+        executor.plan.isa,
+        &executor.plan.program,
+        &mut executor.numbers,
+    );
     for op in &program.ops {
         let Op::Conv(conv) = op else { continue };
         let (weight, range) = (conv.weight.of(parameters), conv.packed_range());
@@ -68,5 +71,9 @@ fn affine(norm: &BatchNorm, c: usize, parameters: &[f32], state: &[f32]) -> (f32
         mean: f64::from(norm.running_mean.of(state)[c]),
         variance: f64::from(norm.running_var.of(state)[c]),
     };
-    moments.affine(norm.weight.of(parameters)[c], norm.bias.of(parameters)[c], norm.epsilon)
+    moments.affine(
+        norm.weight.of(parameters)[c],
+        norm.bias.of(parameters)[c],
+        norm.epsilon,
+    )
 }

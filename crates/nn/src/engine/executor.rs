@@ -37,16 +37,30 @@ impl Executor {
         let mut program = compile(network, purpose)?;
         let records = places_of_records(&program);
         let training = purpose == Purpose::Training;
-        let backward =
-            if training { backward_plan::plan(&program, &records) } else { Vec::new() };
-        let largest = program.tensors.iter().map(|t| t.shape.len()).max().unwrap_or(0);
+        let backward = if training {
+            backward_plan::plan(&program, &records)
+        } else {
+            Vec::new()
+        };
+        let largest = program
+            .tensors
+            .iter()
+            .map(|t| t.shape.len())
+            .max()
+            .unwrap_or(0);
         let groups = if largest < SMALL_ACTIVATION { 2 } else { 1 };
         let memory = memory::plan(&mut program, &backward, groups);
         let phases = phases(&program, backward);
         let plan = Plan::new(Isa::current(), program, &memory, groups, training);
         let numbers = Numbers::for_program(&plan.program, training);
-        let mut executor =
-            Self { plan, phases, numbers, shards: Vec::new(), workers: Vec::new(), records };
+        let mut executor = Self {
+            plan,
+            phases,
+            numbers,
+            shards: Vec::new(),
+            workers: Vec::new(),
+            records,
+        };
         executor.make_room(max_batch);
         Ok(executor)
     }
@@ -84,7 +98,14 @@ impl Executor {
             arena: vec![0.0; if training { self.plan.arena } else { 0 }],
             sums: vec![[0.0; 2]; program.stat_channels],
             norm_sums: vec![[0.0; 2]; if training { program.norm_channels } else { 0 }],
-            parts: vec![0.0; self.phases.iter().map(|phase| phase.parts).max().unwrap_or(0)],
+            parts: vec![
+                0.0;
+                self.phases
+                    .iter()
+                    .map(|phase| phase.parts)
+                    .max()
+                    .unwrap_or(0)
+            ],
             records: vec![0.0; self.records.len()],
             total: Total::default(),
             logits: vec![0.0; self.shard_images() * outputs],
@@ -93,7 +114,13 @@ impl Executor {
 
     /// Runs one phase on every shard of the batch.
     pub fn run_phase(&mut self, phase: usize, parameters: &[f32], batch: &Batch<'_>, loss: &Loss) {
-        let cx = Context { plan: &self.plan, numbers: &self.numbers, parameters, batch, loss };
+        let cx = Context {
+            plan: &self.plan,
+            numbers: &self.numbers,
+            parameters,
+            batch,
+            loss,
+        };
         let (phase, shards) = (&self.phases[phase], &self.shards);
         let size = self.plan.groups * LANES;
         let count = batch.len.div_ceil(size);
@@ -106,10 +133,19 @@ impl Executor {
                 }
                 let mut shard = shards[index].lock().unwrap_or_else(|e| e.into_inner());
                 let first = index * size;
-                run_shard(cx, phase, first, size.min(batch.len - first), &mut shard, worker);
+                run_shard(
+                    cx,
+                    phase,
+                    first,
+                    size.min(batch.len - first),
+                    &mut shard,
+                    worker,
+                );
             }
         };
-        let threads = rayon::current_num_threads().min(self.workers.len()).min(count);
+        let threads = rayon::current_num_threads()
+            .min(self.workers.len())
+            .min(count);
         match &mut self.workers[..threads] {
             [worker] => work(worker),
             workers => workers.par_iter_mut().for_each(work),
@@ -119,7 +155,9 @@ impl Executor {
     /// The shards of a batch of `len`, in order.
     pub fn shards(&mut self, len: usize) -> impl Iterator<Item = &mut Shard> {
         let count = len.div_ceil(self.shard_images());
-        self.shards[..count].iter_mut().map(|s| s.get_mut().unwrap_or_else(|e| e.into_inner()))
+        self.shards[..count]
+            .iter_mut()
+            .map(|s| s.get_mut().unwrap_or_else(|e| e.into_inner()))
     }
 
     /// Sums what the shards found and puts their outputs one after the other.
@@ -141,7 +179,13 @@ impl Executor {
 
 /// For each block, the first block whose output is the same view.
 fn places_of_records(program: &Program) -> Vec<usize> {
-    let first = |view: &View| program.block_outputs.iter().position(|v| v == view).unwrap_or(0);
+    let first = |view: &View| {
+        program
+            .block_outputs
+            .iter()
+            .position(|v| v == view)
+            .unwrap_or(0)
+    };
     program.block_outputs.iter().map(first).collect()
 }
 
@@ -149,7 +193,12 @@ impl Numbers {
     fn for_program(program: &Program, training: bool) -> Self {
         let zeros = |len: usize| vec![0.0; len];
         let norms = || zeros(program.norm_channels);
-        let widest = program.tensors.iter().map(|t| t.shape.channels).max().unwrap_or(0);
+        let widest = program
+            .tensors
+            .iter()
+            .map(|t| t.shape.channels)
+            .max()
+            .unwrap_or(0);
         Self {
             forward: zeros(program.packed),
             backward: zeros(if training { program.packed } else { 0 }),
@@ -175,7 +224,11 @@ fn run_shard(
     shard: &mut Shard,
     worker: &mut Worker,
 ) {
-    let owner = if cx.plan.training { &mut shard.arena } else { &mut worker.arena };
+    let owner = if cx.plan.training {
+        &mut shard.arena
+    } else {
+        &mut worker.arena
+    };
     let mut arena = std::mem::take(owner);
     let mut parts = phase.weights.iter();
     for step in &phase.steps {
@@ -195,7 +248,11 @@ fn run_shard(
             }
         }
     }
-    let owner = if cx.plan.training { &mut shard.arena } else { &mut worker.arena };
+    let owner = if cx.plan.training {
+        &mut shard.arena
+    } else {
+        &mut worker.arena
+    };
     *owner = arena;
 }
 
@@ -213,29 +270,34 @@ fn evaluate_loss(
     for group in 0..images.div_ceil(LANES) {
         let samples = group * LANES..images.min((group + 1) * LANES);
         let in_batch = first + samples.start..first + samples.end;
-        let frame = Frame { first: group, groups: 1, live: samples.len() };
+        let frame = Frame {
+            first: group,
+            groups: 1,
+            live: samples.len(),
+        };
         let row = cx.plan.row(logits, frame, 0);
         let saved = &mut shard.logits[samples.start * outputs..samples.end * outputs];
         lanes::scatter(&arena[row.clone()], outputs, saved);
         let (values, gradient) = if cx.plan.training {
             let to = cx.plan.gradient_row(Gradient::Tensor(logits), frame, 0);
-            let [values, gradient] =
-                arena.get_disjoint_mut([row, to]).expect("the memory plan keeps them apart");
+            let [values, gradient] = arena
+                .get_disjoint_mut([row, to])
+                .expect("the memory plan keeps them apart");
             (&*values, Some(gradient))
         } else {
             (&arena[row], None)
         };
-        let total = match (cx.loss, cx.batch.targets) {
-            (&Loss::CrossEntropy { label_smoothing }, TargetsRef::Classes(classes)) => {
-                cross_entropy(values, &classes[in_batch], label_smoothing, scale, gradient)
+        let targets = match cx.batch.targets {
+            TargetsRef::Classes(classes) => Targets::Classes(&classes[in_batch]),
+            TargetsRef::Values(values) => {
+                Targets::Values(&values[in_batch.start * outputs..in_batch.end * outputs])
             }
-            (_, TargetsRef::Classes(classes)) => {
-                squared_error(values, Targets::Classes(&classes[in_batch]), scale, gradient)
+        };
+        let total = match *cx.loss {
+            Loss::CrossEntropy { label_smoothing } => {
+                cross_entropy(values, targets, label_smoothing, scale, gradient)
             }
-            (_, TargetsRef::Values(targets)) => {
-                let targets = &targets[in_batch.start * outputs..in_batch.end * outputs];
-                squared_error(values, Targets::Values(targets), scale, gradient)
-            }
+            Loss::SquaredError => squared_error(values, targets, scale, gradient),
         };
         shard.total.loss += total.loss;
         shard.total.wrong += total.wrong;

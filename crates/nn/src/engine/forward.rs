@@ -66,7 +66,14 @@ pub(super) fn view_row(
 ) {
     let channels = cx.plan.shape(view.tensor).channels;
     let from = &arena[cx.plan.row(view.tensor, frame, y)];
-    apply(cx.plan.isa, channels, from, cx.affine(view), view.activation, to);
+    apply(
+        cx.plan.isa,
+        channels,
+        from,
+        cx.affine(view),
+        view.activation,
+        to,
+    );
 }
 
 fn convolve(
@@ -86,7 +93,16 @@ fn convolve(
     let mut filled = 0;
     for y in 0..conv.shape.out_height() {
         while filled < geometry.rows_needed(y) {
-            fill(cx, conv, frame, filled, arena, worker, ring.row(filled) + ring.margin, row_pixels);
+            fill(
+                cx,
+                conv,
+                frame,
+                filled,
+                arena,
+                worker,
+                ring.row(filled) + ring.margin,
+                row_pixels,
+            );
             filled += 1;
         }
         geometry.forward_taps(y, ring, &mut worker.taps);
@@ -118,7 +134,14 @@ fn fill(
     if let Some(sum) = &conv.fused {
         sum_row(cx, sum, frame, y, arena, worker);
     }
-    view_row(cx, conv.input, frame, y, arena, &mut worker.inputs[at..at + len]);
+    view_row(
+        cx,
+        conv.input,
+        frame,
+        y,
+        arena,
+        &mut worker.inputs[at..at + len],
+    );
 }
 
 fn convolve_row(
@@ -184,7 +207,10 @@ fn gather(
 ) {
     let Context { plan, numbers, .. } = cx;
     let Shard { sums, .. } = shard;
-    let (channels, at) = (plan.program.stats[stat].channels, plan.program.stats[stat].at);
+    let (channels, at) = (
+        plan.program.stats[stat].channels,
+        plan.program.stats[stat].at,
+    );
     for frame in frames(false, images) {
         let lanes = &mut worker.lanes[..2 * channels * LANES];
         lanes.fill(0.0);
@@ -212,7 +238,14 @@ fn sum_row(
     match sum.terms[..] {
         [(view, Adapter::Same)] if sum.activation == Nonlinearity::Identity => {
             let (to, from) = pair(arena, to, cx.plan.row(view.tensor, frame, y));
-            apply(isa, shape.channels, from, cx.affine(view), view.activation, to);
+            apply(
+                isa,
+                shape.channels,
+                from,
+                cx.affine(view),
+                view.activation,
+                to,
+            );
         }
         [(view, Adapter::Same), (other, Adapter::Same)]
             if view.activation == Nonlinearity::Identity
@@ -224,9 +257,18 @@ fn sum_row(
                 cx.plan.row(view.tensor, frame, y),
                 cx.plan.row(other.tensor, frame, y),
             ];
-            let [to, from, other] =
-                arena.get_disjoint_mut(places).expect("the memory plan keeps them apart");
-            apply_add(isa, shape.channels, from, cx.affine(view), other, sum.activation, to);
+            let [to, from, other] = arena
+                .get_disjoint_mut(places)
+                .expect("the memory plan keeps them apart");
+            apply_add(
+                isa,
+                shape.channels,
+                from,
+                cx.affine(view),
+                other,
+                sum.activation,
+                to,
+            );
         }
         _ => {
             let total = &mut worker.row[..to.len()];
@@ -271,7 +313,8 @@ fn pool(
     for y in 0..shape.height {
         let row = &mut worker.other_row[..shape.width * pixel];
         view_row(cx, input, frame, y, arena, row);
-        row.chunks_exact(pixel).for_each(|from| add_assign(cx.plan.isa, mean, from));
+        row.chunks_exact(pixel)
+            .for_each(|from| add_assign(cx.plan.isa, mean, from));
     }
     let share = 1.0 / (shape.height * shape.width) as f32;
     for (to, total) in arena[cx.plan.row(output, frame, 0)].iter_mut().zip(mean) {

@@ -57,9 +57,17 @@ impl Geometry {
     /// `images` is the number of groups that lie side by side in a row: 1, unless flat.
     pub fn new(shape: &Conv2dShape, images: usize) -> Self {
         let out_width = shape.out_width() * images;
-        let shape = Conv2dShape { width: shape.width * images, ..*shape };
+        let shape = Conv2dShape {
+            width: shape.width * images,
+            ..*shape
+        };
         let (pixel, out_pixel) = (shape.in_channels * LANES, shape.out_channels * LANES);
-        Self { shape, out_width, pixel, out_pixel }
+        Self {
+            shape,
+            out_width,
+            pixel,
+            out_pixel,
+        }
     }
 
     /// Output rows of a strip.
@@ -89,7 +97,9 @@ impl Geometry {
     /// Input rows that must be there before output row `y` can be computed.
     pub fn rows_needed(&self, y: usize) -> usize {
         let s = &self.shape;
-        (y * s.stride + s.kernel).saturating_sub(s.padding).min(s.height)
+        (y * s.stride + s.kernel)
+            .saturating_sub(s.padding)
+            .min(s.height)
     }
 
     /// Rows of the input's gradient that are complete once `done` rows of the output's are there.
@@ -151,7 +161,9 @@ impl Geometry {
         taps.clear();
         let s = &self.shape;
         for kernel_row in 0..s.kernel {
-            let Some(row) = (y + s.padding).checked_sub(kernel_row) else { continue };
+            let Some(row) = (y + s.padding).checked_sub(kernel_row) else {
+                continue;
+            };
             if !row.is_multiple_of(s.stride) || row / s.stride >= s.out_height() {
                 continue;
             }

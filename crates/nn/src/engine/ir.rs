@@ -99,11 +99,20 @@ pub(super) enum Op {
     Conv(Conv),
     Sum(Sum),
     /// Sums of a tensor that no convolution writes.
-    Gather { tensor: usize, stat: usize },
+    Gather {
+        tensor: usize,
+        stat: usize,
+    },
     /// Mean over rows and columns.
-    Pool { input: View, output: usize },
+    Pool {
+        input: View,
+        output: usize,
+    },
     /// `(H, W, C)` to a vector in the order `(C, H, W)`.
-    Flatten { input: View, output: usize },
+    Flatten {
+        input: View,
+        output: usize,
+    },
 }
 
 /// A network ready to be scheduled.
@@ -128,7 +137,11 @@ pub(super) struct Program {
 impl View {
     /// A tensor as it is stored.
     pub const fn plain(tensor: usize) -> Self {
-        Self { tensor, norm: None, activation: Nonlinearity::Identity }
+        Self {
+            tensor,
+            norm: None,
+            activation: Nonlinearity::Identity,
+        }
     }
 
     /// Whether nothing is applied on reading.
@@ -161,9 +174,12 @@ impl Op {
     /// Tensors it writes.
     pub fn outputs(&self) -> Vec<usize> {
         match self {
-            Op::Conv(conv) => {
-                conv.fused.iter().map(|sum| sum.output).chain([conv.output]).collect()
-            }
+            Op::Conv(conv) => conv
+                .fused
+                .iter()
+                .map(|sum| sum.output)
+                .chain([conv.output])
+                .collect(),
             Op::Sum(sum) => vec![sum.output],
             Op::Gather { .. } => Vec::new(),
             Op::Pool { output, .. } | Op::Flatten { output, .. } => vec![*output],

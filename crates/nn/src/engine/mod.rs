@@ -113,7 +113,9 @@ impl Engine {
         assert_eq!(gradient.len(), parameters.len(), "one gradient a parameter");
         let (executor, found) = self.training.as_mut().expect("an engine made for training");
         let logits = &mut self.logits;
-        training::step(executor, found, parameters, state, batch, loss, gradient, logits)
+        training::step(
+            executor, found, parameters, state, batch, loss, gradient, logits,
+        )
     }
 
     /// Forward with running statistics, and the loss.
@@ -138,13 +140,29 @@ impl Engine {
 
     fn check(&self, parameters: &[f32], state: &[f32], batch: &Batch<'_>) {
         let (layout, len) = (&self.network.layout, batch.len);
-        assert_eq!(parameters.len(), layout.parameter_count(), "parameters of the network");
-        assert_eq!(state.len(), layout.state_count(), "running statistics of the network");
-        assert_eq!(batch.inputs.len(), len * self.network.input.len(), "inputs of the batch");
+        assert_eq!(
+            parameters.len(),
+            layout.parameter_count(),
+            "parameters of the network"
+        );
+        assert_eq!(
+            state.len(),
+            layout.state_count(),
+            "running statistics of the network"
+        );
+        assert_eq!(
+            batch.inputs.len(),
+            len * self.network.input.len(),
+            "inputs of the batch"
+        );
         match batch.targets {
             TargetsRef::Classes(classes) => assert_eq!(classes.len(), len, "one class a sample"),
             TargetsRef::Values(values) => {
-                assert_eq!(values.len(), len * self.network.outputs, "values of every sample");
+                assert_eq!(
+                    values.len(),
+                    len * self.network.outputs,
+                    "values of every sample"
+                );
             }
         }
     }
@@ -166,7 +184,9 @@ impl Engine {
     /// After [`Engine::step`]: the spread of the output of each convolution and linear layer of stem
     /// and blocks, in order of execution.
     pub fn responses(&self) -> Vec<Response> {
-        self.training.as_ref().map_or_else(Vec::new, |(executor, found)| found.responses(executor))
+        self.training
+            .as_ref()
+            .map_or_else(Vec::new, |(executor, found)| found.responses(executor))
     }
 }
 

@@ -39,14 +39,21 @@ const MOST_PARTS: usize = 1 << 20;
 /// Cuts the steps into phases.
 pub(super) fn phases(program: &Program, backward: Vec<BackwardStep>) -> Vec<Phase> {
     let forward = (0..program.ops.len()).map(Step::Forward);
-    let steps = [Step::Input].into_iter().chain(forward).chain([Step::Loss]).chain(backward.into_iter().map(Step::Backward));
+    let steps = [Step::Input]
+        .into_iter()
+        .chain(forward)
+        .chain([Step::Loss])
+        .chain(backward.into_iter().map(Step::Backward));
     let mut phases = vec![Phase::default()];
     for step in steps {
         let phase = phases.last_mut().expect("there is a first phase");
         if phase.must_end_before(program, &step) {
             phases.push(Phase::default());
         }
-        phases.last_mut().expect("there is a last phase").add(program, step);
+        phases
+            .last_mut()
+            .expect("there is a last phase")
+            .add(program, step);
     }
     phases
 }
@@ -57,12 +64,18 @@ impl Phase {
             Step::Input | Step::Loss => false,
             Step::Forward(op) => {
                 let mut norms = program.ops[*op].inputs().into_iter().filter_map(|v| v.norm);
-                norms.any(|n| program.norms[n].stat.is_some_and(|s| self.stats.contains(&s)))
+                norms.any(|n| {
+                    program.norms[n]
+                        .stat
+                        .is_some_and(|s| self.stats.contains(&s))
+                })
             }
             Step::Backward(step) => match &step.kind {
-                Kind::Conv { from: Gradient::Norm(norm), .. } | Kind::Norm { norm, .. } => {
-                    self.norms.contains(norm)
+                Kind::Conv {
+                    from: Gradient::Norm(norm),
+                    ..
                 }
+                | Kind::Norm { norm, .. } => self.norms.contains(norm),
                 Kind::Conv { op, .. } => {
                     self.parts > 0 && self.parts + parts_of(&program.ops[*op]) > MOST_PARTS
                 }

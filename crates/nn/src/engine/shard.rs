@@ -110,8 +110,16 @@ pub(super) fn frames(flat: bool, images: usize) -> impl Iterator<Item = Frame> {
     let (full, rest) = (images / LANES, images % LANES);
     let (count, groups) = if flat { (full.min(1), full) } else { (full, 1) };
     (0..count)
-        .map(move |first| Frame { first, groups, live: LANES })
-        .chain((rest > 0).then_some(Frame { first: full, groups: 1, live: rest }))
+        .map(move |first| Frame {
+            first,
+            groups,
+            live: LANES,
+        })
+        .chain((rest > 0).then_some(Frame {
+            first: full,
+            groups: 1,
+            live: rest,
+        }))
 }
 
 /// Row `y` of a tensor that starts at `offset` of an arena.
@@ -127,24 +135,31 @@ pub(super) fn pair(
     write: Range<usize>,
     read: Range<usize>,
 ) -> (&mut [f32], &[f32]) {
-    let [write, read] =
-        arena.get_disjoint_mut([write, read]).expect("the memory plan keeps them apart");
+    let [write, read] = arena
+        .get_disjoint_mut([write, read])
+        .expect("the memory plan keeps them apart");
     (write, read)
 }
 
 impl Plan {
-    pub fn new(
-        isa: Isa,
-        program: Program,
-        memory: &Memory,
-        groups: usize,
-        training: bool,
-    ) -> Self {
-        let place = |gradient| memory.gradients.get(&gradient).copied().unwrap_or(usize::MAX);
+    pub fn new(isa: Isa, program: Program, memory: &Memory, groups: usize, training: bool) -> Self {
+        let place = |gradient| {
+            memory
+                .gradients
+                .get(&gradient)
+                .copied()
+                .unwrap_or(usize::MAX)
+        };
         Self {
             isa,
-            tensor_gradients: (0..program.tensors.len()).map(Gradient::Tensor).map(place).collect(),
-            norm_gradients: (0..program.norms.len()).map(Gradient::Norm).map(place).collect(),
+            tensor_gradients: (0..program.tensors.len())
+                .map(Gradient::Tensor)
+                .map(place)
+                .collect(),
+            norm_gradients: (0..program.norms.len())
+                .map(Gradient::Norm)
+                .map(place)
+                .collect(),
             program,
             arena: memory.len,
             groups,
@@ -177,7 +192,11 @@ impl Plan {
         for op in &self.program.ops {
             if let Op::Conv(conv) = op {
                 let geometry = Geometry::new(&conv.shape, if conv.flat { self.groups } else { 1 });
-                let rows = if self.training { geometry.strip_rows() } else { 1 };
+                let rows = if self.training {
+                    geometry.strip_rows()
+                } else {
+                    1
+                };
                 inputs = inputs.max(geometry.input_ring(rows).len());
                 if self.training {
                     gradients = gradients.max(geometry.gradient_ring().len());
@@ -191,10 +210,23 @@ impl Plan {
                 lanes = lanes.max(conv.shape.out_channels);
             }
         }
-        lanes = backward.iter().map(|step| step.lanes).fold(lanes, usize::max);
-        let stat_lanes = self.program.stats.iter().map(|stat| stat.channels).max().unwrap_or(0);
+        lanes = backward
+            .iter()
+            .map(|step| step.lanes)
+            .fold(lanes, usize::max);
+        let stat_lanes = self
+            .program
+            .stats
+            .iter()
+            .map(|stat| stat.channels)
+            .max()
+            .unwrap_or(0);
         let row = |tensor: &super::ir::Tensor| {
-            let groups = if tensor.shape.height * tensor.shape.width == 1 { self.groups } else { 1 };
+            let groups = if tensor.shape.height * tensor.shape.width == 1 {
+                self.groups
+            } else {
+                1
+            };
             tensor.shape.width * tensor.shape.channels * groups * LANES
         };
         let row = self.program.tensors.iter().map(row).max().unwrap_or(0);

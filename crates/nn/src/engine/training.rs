@@ -23,7 +23,13 @@ impl Found {
     pub fn for_executor(executor: &Executor) -> Self {
         let program = &executor.plan.program;
         Self {
-            moments: vec![Moments { mean: 0.0, variance: 0.0 }; program.stat_channels],
+            moments: vec![
+                Moments {
+                    mean: 0.0,
+                    variance: 0.0
+                };
+                program.stat_channels
+            ],
             responses: vec![(0.0, 0.0); program.stats.len()],
             output_gradients: vec![0.0; executor.records.len()],
         }
@@ -35,7 +41,11 @@ impl Found {
         stats
             .filter_map(|(stat, &(mean, square))| {
                 let (layer, block) = stat.layer.clone()?;
-                Some(Response { layer, block, std: (square - mean * mean).max(0.0).sqrt() })
+                Some(Response {
+                    layer,
+                    block,
+                    std: (square - mean * mean).max(0.0).sqrt(),
+                })
             })
             .collect()
     }
@@ -63,19 +73,31 @@ pub(super) fn step(
     }
     for (block, total) in found.output_gradients.iter_mut().enumerate() {
         let at = executor.records[block];
-        *total = executor.shards(batch.len).map(|shard| shard.records[at]).sum();
+        *total = executor
+            .shards(batch.len)
+            .map(|shard| shard.records[at])
+            .sum();
     }
     executor.collect(batch.len, logits)
 }
 
 /// Packs weights and clears sums.
 fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usize) {
-    let (isa, program, numbers) =
-        (executor.plan.isa, &executor.plan.program, &mut executor.numbers);
+    let (isa, program, numbers) = (
+        executor.plan.isa,
+        &executor.plan.program,
+        &mut executor.numbers,
+    );
     for op in &program.ops {
         if let Op::Conv(conv) = op {
             let (weight, range) = (conv.weight.of(parameters), conv.packed_range());
-            pack::forward(isa, &conv.shape, weight, None, &mut numbers.forward[range.clone()]);
+            pack::forward(
+                isa,
+                &conv.shape,
+                weight,
+                None,
+                &mut numbers.forward[range.clone()],
+            );
             if conv.propagates {
                 pack::backward(isa, &conv.shape, weight, &mut numbers.backward[range]);
             }
@@ -110,9 +132,14 @@ fn finish_stats(
         };
         let count = (len * pixels) as f64;
         for channel in first..first + channels {
-            let (sum, square) = executor.shards(len).fold((0.0, 0.0), |(sum, square), shard| {
-                (sum + shard.sums[channel][0], square + shard.sums[channel][1])
-            });
+            let (sum, square) = executor
+                .shards(len)
+                .fold((0.0, 0.0), |(sum, square), shard| {
+                    (
+                        sum + shard.sums[channel][0],
+                        square + shard.sums[channel][1],
+                    )
+                });
             let shift = executor.numbers.stat_shift[channel];
             found.moments[channel] = Moments::from_sums(sum, square, count, shift);
         }
@@ -120,7 +147,10 @@ fn finish_stats(
         let (numbers, program) = (&mut executor.numbers, &executor.plan.program);
         found.responses[index] = spread(moments.iter().map(|m| (m.mean, m.variance)), channels);
         for norm in program.norms.iter().filter(|norm| norm.stat == Some(index)) {
-            let (weights, biases) = (norm.spec.weight.of(parameters), norm.spec.bias.of(parameters));
+            let (weights, biases) = (
+                norm.spec.weight.of(parameters),
+                norm.spec.bias.of(parameters),
+            );
             let momentum = norm.spec.momentum;
             let running_mean = norm.spec.running_mean.offset;
             let running_var = norm.spec.running_var.offset;
@@ -139,7 +169,10 @@ fn finish_stats(
             // After the norm a channel has mean β and variance γ² σ²/(σ² + ε).
             let after = moments.iter().enumerate().map(|(c, m)| {
                 let gain = f64::from(weights[c]).powi(2);
-                (f64::from(biases[c]), gain * m.variance / (m.variance + norm.spec.epsilon))
+                (
+                    f64::from(biases[c]),
+                    gain * m.variance / (m.variance + norm.spec.epsilon),
+                )
             });
             found.responses[index] = spread(after, channels);
         }
@@ -150,7 +183,10 @@ fn finish_stats(
 fn spread(channels: impl Iterator<Item = (f64, f64)>, count: usize) -> (f64, f64) {
     channels.fold((0.0, 0.0), |(total, square), (mean, variance)| {
         let share = 1.0 / count as f64;
-        (total + share * mean, square + share * (variance + mean * mean))
+        (
+            total + share * mean,
+            square + share * (variance + mean * mean),
+        )
     })
 }
 
@@ -166,7 +202,9 @@ fn finish_norms(
     for at in 0..executor.phases[phase].norms.len() {
         let index = executor.phases[phase].norms[at];
         let norm = &executor.plan.program.norms[index];
-        let Some(stat) = norm.stat.map(|stat| &executor.plan.program.stats[stat]) else { continue };
+        let Some(stat) = norm.stat.map(|stat| &executor.plan.program.stats[stat]) else {
+            continue;
+        };
         let (first, stat_first, channels) = (norm.at, stat.at, stat.channels);
         let (weight, bias, epsilon) = (norm.spec.weight, norm.spec.bias, norm.spec.epsilon);
         let count = (len * stat.pixels) as f64;
@@ -191,7 +229,13 @@ fn finish_norms(
 fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: &mut [f32]) {
     for at in 0..executor.phases[phase].weights.len() {
         let (op, part) = executor.phases[phase].weights[at];
-        let Op::Conv(Conv { shape, weight, bias, .. }) = executor.plan.program.ops[op] else {
+        let Op::Conv(Conv {
+            shape,
+            weight,
+            bias,
+            ..
+        }) = executor.plan.program.ops[op]
+        else {
             continue;
         };
         for shard in executor.shards(len) {
@@ -208,7 +252,8 @@ fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: 
             }
             if let Some(bias) = bias {
                 let to = bias.of_mut(gradient).iter_mut();
-                to.zip(&parts[shape.weight_len()..]).for_each(|(to, value)| *to += value);
+                to.zip(&parts[shape.weight_len()..])
+                    .for_each(|(to, value)| *to += value);
             }
         }
     }
