@@ -32,7 +32,11 @@ pub struct MeasureSettings {
 
 impl Default for MeasureSettings {
     fn default() -> Self {
-        Self { layers: true, every: 1, samples: 256 }
+        Self {
+            layers: true,
+            every: 1,
+            samples: 256,
+        }
     }
 }
 
@@ -42,11 +46,17 @@ impl MeasureSettings {
         let mut found = Vec::new();
         if self.every == 0 {
             let message = "must be at least 1, but is 0.".to_owned();
-            found.push(SettingProblem { field: "every", message });
+            found.push(SettingProblem {
+                field: "every",
+                message,
+            });
         }
         if self.samples < 2 {
             let message = format!("must be at least 2, but is {}.", self.samples);
-            found.push(SettingProblem { field: "samples", message });
+            found.push(SettingProblem {
+                field: "samples",
+                message,
+            });
         }
         found
     }
@@ -105,7 +115,10 @@ impl<'a> LayerProbe<'a> {
         settings: &MeasureSettings,
         train: &TrainSettings,
     ) -> Self {
-        let samples = settings.samples.min(train.batch_size).min(dataset.train.len);
+        let samples = settings
+            .samples
+            .min(train.batch_size)
+            .min(dataset.train.len);
         Self {
             network,
             dataset,
@@ -126,7 +139,13 @@ impl<'a> LayerProbe<'a> {
     ) -> Vec<LayerRow> {
         let mut state = state.to_vec();
         let batch = self.buffer.fill(&self.dataset.train, &self.indices, None);
-        engine.step(parameters, &mut state, &batch, &self.loss, &mut self.gradient);
+        engine.step(
+            parameters,
+            &mut state,
+            &batch,
+            &self.loss,
+            &mut self.gradient,
+        );
         let mut at_outputs = Vec::with_capacity(self.network.blocks.len());
         engine.block_output_gradient_norms(&mut at_outputs);
 
@@ -145,7 +164,11 @@ impl<'a> LayerProbe<'a> {
             }
         });
         let layers = engine.responses().into_iter().map(|response| {
-            let Response { layer: name, block, std } = response;
+            let Response {
+                layer: name,
+                block,
+                std,
+            } = response;
             let slots: Vec<Slot> = match block {
                 Some(index) => named(layers_of(&self.network.blocks[index]), &name),
                 None => named(self.network.stem.iter().chain(&self.network.head), &name),
@@ -171,12 +194,20 @@ fn layers_of(block: &Block) -> impl Iterator<Item = &Layer> {
         Shortcut::Layers(layers) => layers,
         _ => &[],
     };
-    block.branches.iter().flatten().chain(shortcut).chain(&block.post)
+    block
+        .branches
+        .iter()
+        .flatten()
+        .chain(shortcut)
+        .chain(&block.post)
 }
 
 /// Slots of the layer of that name.
 fn named<'l>(layers: impl Iterator<Item = &'l Layer>, name: &str) -> Vec<Slot> {
-    layers.filter(|layer| layer.name == name).flat_map(slots).collect()
+    layers
+        .filter(|layer| layer.name == name)
+        .flat_map(slots)
+        .collect()
 }
 
 /// Where a layer's parameters lie.
@@ -193,7 +224,12 @@ fn slots(layer: &Layer) -> impl Iterator<Item = Slot> + use<> {
 /// Euclidean norm of some parts of an arena, each summed in order, in `f64`.
 fn norm_of(slots: &[Slot], arena: &[f32]) -> f64 {
     let square = |x: &f32| f64::from(*x) * f64::from(*x);
-    slots.iter().flat_map(|slot| slot.of(arena)).map(square).sum::<f64>().sqrt()
+    slots
+        .iter()
+        .flat_map(|slot| slot.of(arena))
+        .map(square)
+        .sum::<f64>()
+        .sqrt()
 }
 
 /// Adds measurements after `epoch` to the table `layers`. Numbers that are not finite become null.
@@ -218,7 +254,10 @@ pub fn add_rows(
             ("kind", kind.into()),
             ("weight_norm", finite(row.weight_norm)),
             ("gradient_norm", finite(row.gradient_norm)),
-            ("output_gradient_norm", row.output_gradient_norm.map_or(Cell::Null, finite)),
+            (
+                "output_gradient_norm",
+                row.output_gradient_norm.map_or(Cell::Null, finite),
+            ),
             ("response_std", row.response_std.map_or(Cell::Null, finite)),
         ])?;
     }
@@ -232,17 +271,27 @@ mod tests {
     #[test]
     fn settings_name_what_is_wrong() {
         assert_eq!(MeasureSettings::default().problems(), []);
-        let settings = MeasureSettings { every: 0, samples: 1, layers: true };
+        let settings = MeasureSettings {
+            every: 0,
+            samples: 1,
+            layers: true,
+        };
         let fields: Vec<_> = settings.problems().into_iter().map(|p| p.field).collect();
         assert_eq!(fields, ["every", "samples"]);
     }
 
     #[test]
     fn the_first_and_the_last_epoch_are_always_due() {
-        let settings = MeasureSettings { every: 3, ..MeasureSettings::default() };
+        let settings = MeasureSettings {
+            every: 3,
+            ..MeasureSettings::default()
+        };
         let due: Vec<usize> = (0..=7).filter(|&epoch| settings.is_due(epoch, 7)).collect();
         assert_eq!(due, [0, 3, 6, 7]);
-        let off = MeasureSettings { layers: false, ..settings };
+        let off = MeasureSettings {
+            layers: false,
+            ..settings
+        };
         assert!(!off.is_due(0, 7));
     }
 

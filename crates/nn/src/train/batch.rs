@@ -21,7 +21,11 @@ impl BatchBuffer {
                 values: Vec::with_capacity(capacity * dimensions),
             },
         };
-        Self { shape, inputs: vec![0.0; capacity * shape.len()], targets }
+        Self {
+            shape,
+            inputs: vec![0.0; capacity * shape.len()],
+            targets,
+        }
     }
 
     /// The batch of the samples at `indices`. Augmentation is keyed by seed, epoch and sample.
@@ -49,6 +53,10 @@ impl BatchBuffer {
             }
             _ => unreachable!("the buffer was made for this set"),
         };
-        Batch { inputs, targets, len: indices.len() }
+        Batch {
+            inputs,
+            targets,
+            len: indices.len(),
+        }
     }
 }

@@ -93,7 +93,11 @@ impl Checkpoint {
                 Err(reason) => Err(CheckpointError::Damaged { path, reason }),
             },
             Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(CheckpointError::File { path, verb: "read", source }),
+            Err(source) => Err(CheckpointError::File {
+                path,
+                verb: "read",
+                source,
+            }),
         }
     }
 
@@ -124,7 +128,9 @@ impl Checkpoint {
         let header: Header = serde_json::from_str(header).map_err(|e| unreadable(&e))?;
         if header.format != FORMAT {
             let found = header.format;
-            return Err(format!("its format is {found}, this program reads {FORMAT}"));
+            return Err(format!(
+                "its format is {found}, this program reads {FORMAT}"
+            ));
         }
         let tensors = SafeTensors::deserialize(bytes).map_err(|e| unreadable(&e))?;
         let vector = |name: &str| match tensors.tensor(name) {
@@ -155,8 +161,10 @@ impl Checkpoint {
     fn vectors(&self) -> Vec<(String, &[f32])> {
         let optimizer = self.optimizer.iter().enumerate();
         let buffers = optimizer.map(|(i, b)| (format!("optimizer.{i}"), b.as_slice()));
-        let arenas: [(String, &[f32]); 2] =
-            [("parameters".to_owned(), &self.parameters), ("state".to_owned(), &self.state)];
+        let arenas: [(String, &[f32]); 2] = [
+            ("parameters".to_owned(), &self.parameters),
+            ("state".to_owned(), &self.state),
+        ];
         arenas.into_iter().chain(buffers).collect()
     }
 
@@ -178,7 +186,10 @@ impl Checkpoint {
             part(name.as_bytes());
             part(&bytes(vector));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 }
 
@@ -190,7 +201,11 @@ impl Checkpoint {
 /// If the vectors are not arenas of the network.
 pub fn export(network: &Network, parameters: &[f32], state: &[f32]) -> Vec<u8> {
     let layout = &network.layout;
-    assert_eq!(parameters.len(), layout.parameter_count(), "the parameter arena");
+    assert_eq!(
+        parameters.len(),
+        layout.parameter_count(),
+        "the parameter arena"
+    );
     assert_eq!(state.len(), layout.state_count(), "the state arena");
     let parameters = layout.parameters.iter().map(|e| (e, e.slot.of(parameters)));
     let state = layout.state.iter().map(|e| (e, e.slot.of(state)));
@@ -209,7 +224,10 @@ fn write_tensors(
     let data: Vec<Vec<u8>> = tensors.iter().map(|(_, _, values)| bytes(values)).collect();
     let views = tensors.iter().zip(&data).map(|((name, shape, _), data)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), data);
-        (name, view.expect("each shape has as many numbers as its values"))
+        (
+            name,
+            view.expect("each shape has as many numbers as its values"),
+        )
     });
     serialize(views, metadata).expect("names and shapes are plain text and numbers")
 }
@@ -238,7 +256,10 @@ fn bytes(vector: &[f32]) -> Vec<u8> {
 }
 
 fn floats(bytes: &[u8]) -> Vec<f32> {
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 #[cfg(test)]
@@ -252,8 +273,11 @@ mod tests {
             optimizer: vec![vec![0.1; 4], vec![0.2; 4]],
             next_epoch: 7,
             total_steps: 4321,
-            metadata: [("b".to_owned(), "{\"x\": 1}".to_owned()), ("a".to_owned(), String::new())]
-                .into(),
+            metadata: [
+                ("b".to_owned(), "{\"x\": 1}".to_owned()),
+                ("a".to_owned(), String::new()),
+            ]
+            .into(),
         }
     }
 
@@ -263,8 +287,13 @@ mod tests {
         let path = folder.path().join("run.safetensors");
         assert_eq!(Checkpoint::load(&path).expect("no file is no error"), None);
         checkpoint().save(&path).expect("writable");
-        let later = Checkpoint { next_epoch: 8, ..checkpoint() };
-        later.save(&path).expect("an earlier checkpoint is replaced");
+        let later = Checkpoint {
+            next_epoch: 8,
+            ..checkpoint()
+        };
+        later
+            .save(&path)
+            .expect("an earlier checkpoint is replaced");
         let read = Checkpoint::load(&path).expect("readable").expect("there");
         assert_eq!(read, later);
         assert_eq!(read.parameters[1].to_bits(), (-0.0f32).to_bits());
@@ -283,7 +312,10 @@ mod tests {
             if let Ok(read) = Checkpoint::from_bytes(&damaged) {
                 assert_eq!(read, checkpoint(), "a changed byte {position}");
             }
-            assert!(Checkpoint::from_bytes(&whole[..position]).is_err(), "cut at {position}");
+            assert!(
+                Checkpoint::from_bytes(&whole[..position]).is_err(),
+                "cut at {position}"
+            );
         }
         let data = whole.len() - 1;
         let mut damaged = whole;
@@ -300,7 +332,10 @@ mod tests {
         let error = Checkpoint::load(&path).expect_err("damaged").to_string();
         assert!(error.contains("run.safetensors is damaged"), "{error}");
         let nowhere = folder.path().join("missing").join("run.safetensors");
-        let error = checkpoint().save(&nowhere).expect_err("no folder").to_string();
+        let error = checkpoint()
+            .save(&nowhere)
+            .expect_err("no folder")
+            .to_string();
         assert!(error.contains("could not be written"), "{error}");
     }
 }

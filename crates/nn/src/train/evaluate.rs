@@ -43,7 +43,10 @@ pub fn evaluate_both(
         return Some(CleanEvaluation { train, test: None });
     }
     let test = evaluate(engine, parameters, state, &dataset.test, loss, poll)?;
-    Some(CleanEvaluation { train, test: Some(test) })
+    Some(CleanEvaluation {
+        train,
+        test: Some(test),
+    })
 }
 
 /// Evaluates a set that is not empty. `poll` is asked between batches; `None` if it said to stop.
@@ -73,7 +76,10 @@ pub fn evaluate(
     }
     let count = split.len as f64;
     let error = matches!(split.targets, Targets::Classes(_)).then(|| wrong as f64 / count);
-    Some(Evaluation { loss: loss_sum / count, error })
+    Some(Evaluation {
+        loss: loss_sum / count,
+        error,
+    })
 }
 
 /// Targets of the samples from `start` to `end`.

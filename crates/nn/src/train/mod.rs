@@ -50,9 +50,10 @@ pub enum Outcome {
 /// A trained network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// The parameter arena. After a divergence: the parameters before the step that diverged.
+    /// The parameter arena. After a divergence: the parameters at which loss or gradient is not
+    /// finite, the result of the step before (they may hold infinities themselves).
     pub parameters: Vec<f32>,
-    /// The state arena, of the same moment.
+    /// The state arena, of the same moment: without the batch that diverged.
     pub state: Vec<f32>,
     /// How the run ended.
     pub outcome: Outcome,
@@ -104,7 +105,11 @@ pub enum TrainError {
 }
 
 fn join(problems: &[SettingProblem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Trains a network from its initialisation, or onwards from a checkpoint of the same run.

@@ -70,7 +70,11 @@ impl Optimiser {
 
     /// One step. `lr` is the rate of this step; `count` is its number in the run, from 1.
     pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], lr: f64, count: usize) {
-        assert_eq!(parameters.len(), gradient.len(), "one gradient for each parameter");
+        assert_eq!(
+            parameters.len(),
+            gradient.len(),
+            "one gradient for each parameter"
+        );
         for (range, decays) in self.pieces.clone() {
             let decay = if decays { self.weight_decay } else { 0.0 };
             let p = &mut parameters[range.clone()];
@@ -133,7 +137,11 @@ fn momentum_step(
     shrink: f32,
     l2: f32,
 ) {
-    let ahead = if nesterov { [1.0, momentum] } else { [0.0, 1.0] };
+    let ahead = if nesterov {
+        [1.0, momentum]
+    } else {
+        [0.0, 1.0]
+    };
     for ((p, &g), m) in parameters.iter_mut().zip(gradient).zip(buffer) {
         let g = g + l2 * *p;
         *m = momentum * *m + g;
@@ -178,7 +186,10 @@ pub fn norm(vector: &[f32]) -> f64 {
             *sum += f64::from(x) * f64::from(x);
         }
     }
-    let rest = rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+    let rest = rest
+        .iter()
+        .map(|&x| f64::from(x) * f64::from(x))
+        .sum::<f64>();
     (sums.iter().sum::<f64>() + rest).sqrt()
 }
 
@@ -254,15 +265,30 @@ mod tests {
     #[test]
     fn sgd_equals_pytorch() {
         // SGD([w, b])
-        let plain = TrainSettings { weight_decay: 0.0, ..settings(Optimizer::Sgd) };
-        assert_close(&plain, [0.96, -1.9375, 0.498333333, 0.239583333, -0.806944444]);
+        let plain = TrainSettings {
+            weight_decay: 0.0,
+            ..settings(Optimizer::Sgd)
+        };
+        assert_close(
+            &plain,
+            [0.96, -1.9375, 0.498333333, 0.239583333, -0.806944444],
+        );
     }
 
     #[test]
     fn sgd_with_momentum_and_decay_equals_pytorch() {
         // SGD([w, b], momentum=0.9, weight_decay=0.01)
-        let momentum = TrainSettings { momentum: 0.9, ..settings(Optimizer::Sgd) };
-        let known = [0.930501718, -1.88127106, 0.489727275, 0.230521033, -0.853201382];
+        let momentum = TrainSettings {
+            momentum: 0.9,
+            ..settings(Optimizer::Sgd)
+        };
+        let known = [
+            0.930501718,
+            -1.88127106,
+            0.489727275,
+            0.230521033,
+            -0.853201382,
+        ];
         assert_close(&momentum, known);
     }
 
@@ -276,14 +302,26 @@ mod tests {
             decay_norm_and_bias: false,
             ..settings(Optimizer::Sgd)
         };
-        let known = [0.895436582, -1.82663564, 0.488084235, 0.222874458, -0.902420444];
+        let known = [
+            0.895436582,
+            -1.82663564,
+            0.488084235,
+            0.222874458,
+            -0.902420444,
+        ];
         assert_close(&nesterov, known);
     }
 
     #[test]
     fn adam_equals_pytorch() {
         // Adam([w, b], betas=(0.8, 0.95), eps=1e-6, weight_decay=0.01)
-        let known = [0.793272829, -1.79169256, 0.385838921, 0.0418324125, -0.943193445];
+        let known = [
+            0.793272829,
+            -1.79169256,
+            0.385838921,
+            0.0418324125,
+            -0.943193445,
+        ];
         assert_close(&settings(Optimizer::Adam), known);
     }
 
@@ -291,21 +329,36 @@ mod tests {
     fn adamw_with_decay_of_weights_alone_equals_pytorch() {
         // AdamW([{"params": [w], "weight_decay": 0.01}, {"params": [b], "weight_decay": 0}],
         //       betas=(0.8, 0.95), eps=1e-6)
-        let some = TrainSettings { decay_norm_and_bias: false, ..settings(Optimizer::AdamW) };
-        let known = [0.791779997, -1.7876494, 0.388756974, 0.0416708333, -0.944029557];
+        let some = TrainSettings {
+            decay_norm_and_bias: false,
+            ..settings(Optimizer::AdamW)
+        };
+        let known = [
+            0.791779997,
+            -1.7876494,
+            0.388756974,
+            0.0416708333,
+            -0.944029557,
+        ];
         assert_close(&some, known);
     }
 
     #[test]
     fn adam_with_decoupled_decay_is_adamw() {
-        let adam = TrainSettings { decoupled_decay: true, ..settings(Optimizer::Adam) };
+        let adam = TrainSettings {
+            decoupled_decay: true,
+            ..settings(Optimizer::Adam)
+        };
         assert_eq!(four_steps(&adam), four_steps(&settings(Optimizer::AdamW)));
         assert_ne!(four_steps(&adam), four_steps(&settings(Optimizer::Adam)));
     }
 
     #[test]
     fn decoupled_decay_without_gradient_only_shrinks() {
-        let sgd = TrainSettings { decoupled_decay: true, ..settings(Optimizer::Sgd) };
+        let sgd = TrainSettings {
+            decoupled_decay: true,
+            ..settings(Optimizer::Sgd)
+        };
         let mut parameters = vec![1.0, -2.0, 0.5, 0.25, -0.75];
         Optimiser::new(&sgd, &layout()).step(&mut parameters, &[0.0; 5], 0.5, 1);
         for (p, start) in parameters.iter().zip([1.0, -2.0, 0.5, 0.25, -0.75]) {

@@ -114,7 +114,10 @@ impl Schedule {
     /// Milestones at or before a step. The allowance is for rounding: a milestone at 81.3 epochs
     /// of 10 steps is step 813.
     fn passed(&self, step: f64, per_epoch: f64) -> i32 {
-        self.milestones.iter().filter(|m| **m * per_epoch <= step + 1e-6).count() as i32
+        self.milestones
+            .iter()
+            .filter(|m| **m * per_epoch <= step + 1e-6)
+            .count() as i32
     }
 
     /// PyTorch's two phases, which end at steps `rise − 1` and `total − 1`.
@@ -126,9 +129,17 @@ impl Schedule {
         };
         let (step, peak, end) = (step as f64, rise - 1.0, total - 1.0);
         if step <= peak {
-            half_cosine(self.warmup_start, 1.0, if peak > 0.0 { step / peak } else { 1.0 })
+            half_cosine(
+                self.warmup_start,
+                1.0,
+                if peak > 0.0 { step / peak } else { 1.0 },
+            )
         } else {
-            let progress = if end > peak { (step - peak) / (end - peak) } else { 1.0 };
+            let progress = if end > peak {
+                (step - peak) / (end - peak)
+            } else {
+                1.0
+            };
             half_cosine(1.0, self.final_fraction, progress.clamp(0.0, 1.0))
         }
     }
@@ -146,7 +157,10 @@ impl Schedule {
         require(
             "schedule.milestones",
             ascending && positive,
-            format!("must be ascending epochs above 0, but is {:?}.", self.milestones),
+            format!(
+                "must be ascending epochs above 0, but is {:?}.",
+                self.milestones
+            ),
         );
         require(
             "schedule.milestones",
@@ -190,7 +204,10 @@ mod tests {
     fn assert_rates(schedule: &Schedule, steps_per_epoch: usize, epochs: usize, known: &[f64]) {
         for (step, &expected) in known.iter().enumerate() {
             let rate = schedule.rate(step, steps_per_epoch, epochs);
-            assert!((rate - expected).abs() < 1e-12, "step {step}: {rate}, not {expected}");
+            assert!(
+                (rate - expected).abs() < 1e-12,
+                "step {step}: {rate}, not {expected}"
+            );
         }
     }
 
@@ -200,23 +217,45 @@ mod tests {
     fn step_equals_pytorch() {
         // MultiStepLR(o, [3, 5], 0.1)
         let milestones = vec![3.0, 5.0];
-        let schedule = Schedule { kind: ScheduleKind::Step, milestones, ..Schedule::default() };
-        assert_rates(&schedule, 1, 8, &[1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01]);
+        let schedule = Schedule {
+            kind: ScheduleKind::Step,
+            milestones,
+            ..Schedule::default()
+        };
+        assert_rates(
+            &schedule,
+            1,
+            8,
+            &[1.0, 1.0, 1.0, 0.1, 0.1, 0.01, 0.01, 0.01],
+        );
     }
 
     #[test]
     fn linear_equals_pytorch() {
         // LinearLR(o, 1.0, 0.2, total_iters=8)
         let kind = ScheduleKind::Linear;
-        let schedule = Schedule { kind, final_fraction: 0.2, ..Schedule::default() };
-        assert_rates(&schedule, 4, 2, &[1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.2]);
+        let schedule = Schedule {
+            kind,
+            final_fraction: 0.2,
+            ..Schedule::default()
+        };
+        assert_rates(
+            &schedule,
+            4,
+            2,
+            &[1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.2],
+        );
     }
 
     #[test]
     fn cosine_equals_pytorch() {
         // CosineAnnealingLR(o, T_max=8, eta_min=0.1)
         let kind = ScheduleKind::Cosine;
-        let schedule = Schedule { kind, final_fraction: 0.1, ..Schedule::default() };
+        let schedule = Schedule {
+            kind,
+            final_fraction: 0.1,
+            ..Schedule::default()
+        };
         let known = [
             1.0,
             0.9657457896300791,
@@ -304,7 +343,10 @@ mod tests {
         let rate = |step| schedule.rate(step, 391, 164);
         let powers = [31_999, 32_000, 47_999, 48_000].map(rate);
         assert_eq!(powers, [1.0, 0.1, 0.1, 0.1f64.powi(2)]);
-        let awkward = Schedule { milestones: vec![81.3], ..schedule.clone() };
+        let awkward = Schedule {
+            milestones: vec![81.3],
+            ..schedule.clone()
+        };
         assert_eq!(awkward.rate(812, 10, 100), 1.0);
         assert_eq!(awkward.rate(813, 10, 100), 0.1);
     }
@@ -330,7 +372,10 @@ mod tests {
 
     #[test]
     fn one_cycle_of_one_step_is_finite() {
-        let schedule = Schedule { kind: ScheduleKind::OneCycle, ..Schedule::default() };
+        let schedule = Schedule {
+            kind: ScheduleKind::OneCycle,
+            ..Schedule::default()
+        };
         assert!(schedule.rate(0, 1, 1).is_finite());
     }
 
@@ -342,21 +387,39 @@ mod tests {
         let usual = Schedule::default;
         assert_eq!(fields(usual()), [""; 0]);
         let milestones = vec![2.0, 1.0];
-        assert_eq!(fields(Schedule { milestones, ..usual() }), ["schedule.milestones"]);
         assert_eq!(
-            fields(Schedule { kind: ScheduleKind::Step, ..usual() }),
+            fields(Schedule {
+                milestones,
+                ..usual()
+            }),
+            ["schedule.milestones"]
+        );
+        assert_eq!(
+            fields(Schedule {
+                kind: ScheduleKind::Step,
+                ..usual()
+            }),
             ["schedule.milestones"]
         );
         for warmup_epochs in [3.0, -1.0, f64::NAN] {
-            let schedule = Schedule { warmup_epochs, ..usual() };
+            let schedule = Schedule {
+                warmup_epochs,
+                ..usual()
+            };
             assert_eq!(fields(schedule), ["schedule.warmup_epochs"]);
         }
         assert_eq!(
-            fields(Schedule { warmup_start: 1.5, ..usual() }),
+            fields(Schedule {
+                warmup_start: 1.5,
+                ..usual()
+            }),
             ["schedule.warmup_start"]
         );
         assert_eq!(
-            fields(Schedule { final_fraction: f64::NAN, ..usual() }),
+            fields(Schedule {
+                final_fraction: f64::NAN,
+                ..usual()
+            }),
             ["schedule.final_fraction"]
         );
     }

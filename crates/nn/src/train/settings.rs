@@ -120,7 +120,10 @@ impl Default for TrainSettings {
 
 impl Default for LossSettings {
     fn default() -> Self {
-        Self { kind: LossKind::CrossEntropy, label_smoothing: 0.0 }
+        Self {
+            kind: LossKind::CrossEntropy,
+            label_smoothing: 0.0,
+        }
     }
 }
 
@@ -128,9 +131,9 @@ impl LossSettings {
     /// The loss the executors compute.
     pub fn loss(&self) -> Loss {
         match self.kind {
-            LossKind::CrossEntropy => {
-                Loss::CrossEntropy { label_smoothing: self.label_smoothing as f32 }
-            }
+            LossKind::CrossEntropy => Loss::CrossEntropy {
+                label_smoothing: self.label_smoothing as f32,
+            },
             LossKind::SquaredError => Loss::SquaredError,
         }
     }
@@ -147,9 +150,10 @@ impl TrainSettings {
     /// normalises by batch: then a last batch of a single sample, whose variance is nothing, is
     /// left out.
     pub fn steps_per_epoch(&self, samples: usize, batch_norm: bool) -> usize {
-        let rest = samples % self.batch_size;
+        let batch_size = self.batch_size.max(1);
+        let rest = samples % batch_size;
         let leave_out = rest == 0 || self.drop_last || (batch_norm && rest == 1);
-        samples / self.batch_size + usize::from(!leave_out)
+        samples / batch_size + usize::from(!leave_out)
     }
 
     /// Everything that is wrong with the settings; empty when they can be used. `batch_norm` says
@@ -165,7 +169,12 @@ impl TrainSettings {
         let positive = |x: f64| x > 0.0 && x.is_finite();
         let share = |x: f64| (0.0..1.0).contains(&x);
 
-        require("batch_size", self.batch_size >= 1, "at least 1", &self.batch_size);
+        require(
+            "batch_size",
+            self.batch_size >= 1,
+            "at least 1",
+            &self.batch_size,
+        );
         require(
             "batch_size",
             self.batch_size != 1 || !batch_norm,
@@ -173,7 +182,12 @@ impl TrainSettings {
             &self.batch_size,
         );
         require("lr", positive(self.lr), "a number above 0", &self.lr);
-        require("momentum", share(self.momentum), "at least 0 and below 1", &self.momentum);
+        require(
+            "momentum",
+            share(self.momentum),
+            "at least 0 and below 1",
+            &self.momentum,
+        );
         require(
             "nesterov",
             !(self.nesterov && self.optimizer == Optimizer::Sgd && self.momentum == 0.0),
@@ -181,17 +195,47 @@ impl TrainSettings {
             &self.nesterov,
         );
         for beta in self.betas {
-            require("betas", share(beta), "two numbers, each at least 0 and below 1", &beta);
+            require(
+                "betas",
+                share(beta),
+                "two numbers, each at least 0 and below 1",
+                &beta,
+            );
         }
-        require("epsilon", positive(self.epsilon), "a number above 0", &self.epsilon);
+        require(
+            "epsilon",
+            positive(self.epsilon),
+            "a number above 0",
+            &self.epsilon,
+        );
         let decay = self.weight_decay;
-        require("weight_decay", decay >= 0.0 && decay.is_finite(), "0 or a number above", &decay);
+        require(
+            "weight_decay",
+            decay >= 0.0 && decay.is_finite(),
+            "0 or a number above",
+            &decay,
+        );
         if let Some(norm) = self.clip_norm {
-            require("clip_norm", positive(norm), "a number above 0, or absent", &norm);
+            require(
+                "clip_norm",
+                positive(norm),
+                "a number above 0, or absent",
+                &norm,
+            );
         }
-        require("evaluate_every", self.evaluate_every >= 1, "at least 1", &self.evaluate_every);
+        require(
+            "evaluate_every",
+            self.evaluate_every >= 1,
+            "at least 1",
+            &self.evaluate_every,
+        );
         let smoothing = self.loss.label_smoothing;
-        require("loss.label_smoothing", share(smoothing), "at least 0 and below 1", &smoothing);
+        require(
+            "loss.label_smoothing",
+            share(smoothing),
+            "at least 0 and below 1",
+            &smoothing,
+        );
         require(
             "loss.label_smoothing",
             self.loss.kind == LossKind::CrossEntropy || smoothing == 0.0,
@@ -208,7 +252,11 @@ mod tests {
     use super::*;
 
     fn fields(settings: &TrainSettings, batch_norm: bool) -> Vec<&'static str> {
-        settings.problems(batch_norm).into_iter().map(|p| p.field).collect()
+        settings
+            .problems(batch_norm)
+            .into_iter()
+            .map(|p| p.field)
+            .collect()
     }
 
     #[test]
@@ -228,21 +276,36 @@ mod tests {
         assert_eq!(broken(&|s| s.lr = f64::NAN), ["lr"]);
         assert_eq!(broken(&|s| s.lr = f64::INFINITY), ["lr"]);
         assert_eq!(broken(&|s| s.momentum = 1.0), ["momentum"]);
-        assert_eq!(broken(&|s| (s.momentum, s.nesterov) = (0.0, true)), ["nesterov"]);
+        assert_eq!(
+            broken(&|s| (s.momentum, s.nesterov) = (0.0, true)),
+            ["nesterov"]
+        );
         assert_eq!(broken(&|s| s.betas = [0.9, 1.0]), ["betas"]);
         assert_eq!(broken(&|s| s.epsilon = 0.0), ["epsilon"]);
         assert_eq!(broken(&|s| s.weight_decay = -1.0), ["weight_decay"]);
         assert_eq!(broken(&|s| s.clip_norm = Some(0.0)), ["clip_norm"]);
         assert_eq!(broken(&|s| s.evaluate_every = 0), ["evaluate_every"]);
-        assert_eq!(broken(&|s| s.loss.label_smoothing = 1.0), ["loss.label_smoothing"]);
-        let squared = LossSettings { kind: LossKind::SquaredError, label_smoothing: 0.1 };
-        assert_eq!(broken(&|s| s.loss = squared.clone()), ["loss.label_smoothing"]);
+        assert_eq!(
+            broken(&|s| s.loss.label_smoothing = 1.0),
+            ["loss.label_smoothing"]
+        );
+        let squared = LossSettings {
+            kind: LossKind::SquaredError,
+            label_smoothing: 0.1,
+        };
+        assert_eq!(
+            broken(&|s| s.loss = squared.clone()),
+            ["loss.label_smoothing"]
+        );
         assert_eq!(broken(&|s| s.schedule.factor = 0.0), ["schedule.factor"]);
     }
 
     #[test]
     fn batch_norm_needs_two_samples() {
-        let settings = TrainSettings { batch_size: 1, ..TrainSettings::default() };
+        let settings = TrainSettings {
+            batch_size: 1,
+            ..TrainSettings::default()
+        };
         assert_eq!(fields(&settings, true), ["batch_size"]);
         assert_eq!(fields(&settings, false), [""; 0]);
         assert_eq!(
@@ -253,21 +316,42 @@ mod tests {
 
     #[test]
     fn steps_count_the_batches_that_are_used() {
-        let settings = TrainSettings { batch_size: 4, ..TrainSettings::default() };
-        let dropping = TrainSettings { drop_last: true, ..settings.clone() };
-        assert_eq!([8, 9, 10].map(|n| settings.steps_per_epoch(n, false)), [2, 3, 3]);
-        assert_eq!([8, 9, 10].map(|n| settings.steps_per_epoch(n, true)), [2, 2, 3]);
-        assert_eq!([8, 9, 10, 3].map(|n| dropping.steps_per_epoch(n, false)), [2, 2, 2, 0]);
+        let settings = TrainSettings {
+            batch_size: 4,
+            ..TrainSettings::default()
+        };
+        let dropping = TrainSettings {
+            drop_last: true,
+            ..settings.clone()
+        };
+        assert_eq!(
+            [8, 9, 10].map(|n| settings.steps_per_epoch(n, false)),
+            [2, 3, 3]
+        );
+        assert_eq!(
+            [8, 9, 10].map(|n| settings.steps_per_epoch(n, true)),
+            [2, 2, 3]
+        );
+        assert_eq!(
+            [8, 9, 10, 3].map(|n| dropping.steps_per_epoch(n, false)),
+            [2, 2, 2, 0]
+        );
     }
 
     #[test]
     fn settings_survive_serialisation_and_refuse_unknown_keys() {
-        let mut settings = TrainSettings { clip_norm: Some(1.5), ..TrainSettings::default() };
+        let mut settings = TrainSettings {
+            clip_norm: Some(1.5),
+            ..TrainSettings::default()
+        };
         settings.optimizer = Optimizer::AdamW;
         settings.schedule.milestones = vec![81.9, 122.9];
         let text = serde_json::to_string(&settings).expect("settings are plain data");
         assert!(text.contains("\"optimizer\":\"adamw\""), "{text}");
-        assert_eq!(serde_json::from_str::<TrainSettings>(&text).expect("written above"), settings);
+        assert_eq!(
+            serde_json::from_str::<TrainSettings>(&text).expect("written above"),
+            settings
+        );
         assert!(serde_json::from_str::<TrainSettings>(r#"{"epoch": 3}"#).is_err());
         assert!(serde_json::from_str::<TrainSettings>(r#"{"loss": {"smoothing": 3}}"#).is_err());
     }

@@ -79,7 +79,11 @@ impl<'a> Trainer<'a> {
                 if !optimiser.restore(checkpoint.optimizer) {
                     return Err(foreign("its optimiser keeps other buffers"));
                 }
-                (checkpoint.parameters, checkpoint.state, checkpoint.next_epoch)
+                (
+                    checkpoint.parameters,
+                    checkpoint.state,
+                    checkpoint.next_epoch,
+                )
             }
         };
         Ok(Self {
@@ -126,7 +130,9 @@ impl<'a> Trainer<'a> {
     pub fn step(&mut self, indices: &[u32], epoch: usize) -> Option<Step> {
         let settings = self.settings;
         let multiple =
-            settings.schedule.rate(self.total_steps, self.steps_per_epoch, settings.epochs);
+            settings
+                .schedule
+                .rate(self.total_steps, self.steps_per_epoch, settings.epochs);
         let lr = settings.lr * multiple;
         let augment = Some((&settings.augment, self.seed, epoch));
         let batch = self.buffer.fill(&self.dataset.train, indices, augment);
@@ -148,9 +154,16 @@ impl<'a> Trainer<'a> {
             optimiser::clip(&mut self.gradient, gradient_norm, limit);
         }
         self.total_steps += 1;
-        self.optimiser.step(&mut self.parameters, &self.gradient, lr, self.total_steps);
+        self.optimiser
+            .step(&mut self.parameters, &self.gradient, lr, self.total_steps);
         let (loss_sum, wrong) = (result.loss_sum, result.wrong);
-        Some(Step { loss_sum, wrong, samples: indices.len(), gradient_norm, lr })
+        Some(Step {
+            loss_sum,
+            wrong,
+            samples: indices.len(),
+            gradient_norm,
+            lr,
+        })
     }
 
     /// Whether every parameter is a finite number.
@@ -161,7 +174,14 @@ impl<'a> Trainer<'a> {
     /// Clean loss and error over both sets; `None` if `poll` said to stop.
     pub fn evaluate(&mut self, poll: &mut dyn FnMut() -> Flow) -> Option<CleanEvaluation> {
         let (parameters, state) = (&self.parameters, &self.state);
-        evaluate_both(&mut self.evaluator, parameters, state, self.dataset, &self.loss, poll)
+        evaluate_both(
+            &mut self.evaluator,
+            parameters,
+            state,
+            self.dataset,
+            &self.loss,
+            poll,
+        )
     }
 
     /// What an observer sees after an epoch, or amid one that diverged.
@@ -180,7 +200,11 @@ impl<'a> Trainer<'a> {
 
     /// The end of the run.
     pub fn finish(self, outcome: Outcome) -> Trained {
-        Trained { parameters: self.parameters, state: self.state, outcome }
+        Trained {
+            parameters: self.parameters,
+            state: self.state,
+            outcome,
+        }
     }
 }
 
@@ -206,9 +230,7 @@ fn check(network: &Network, dataset: &Dataset, settings: &TrainSettings) -> Resu
         return Err(TrainError::NoClasses(dataset.name.clone()));
     }
     let samples = dataset.train.len;
-    if samples == 0
-        || settings.epochs > 0 && settings.steps_per_epoch(samples, batch_norm) == 0
-    {
+    if samples == 0 || settings.epochs > 0 && settings.steps_per_epoch(samples, batch_norm) == 0 {
         return Err(TrainError::TooFewSamples {
             dataset: dataset.name.clone(),
             samples,
@@ -220,7 +242,11 @@ fn check(network: &Network, dataset: &Dataset, settings: &TrainSettings) -> Resu
 
 /// Whether the network normalises by batch.
 fn has_batch_norm(network: &Network) -> bool {
-    network.layout.parameters.iter().any(|entry| entry.role == Role::NormWeight)
+    network
+        .layout
+        .parameters
+        .iter()
+        .any(|entry| entry.role == Role::NormWeight)
 }
 
 /// Sums over the steps of an epoch so far.
