@@ -1,5 +1,6 @@
 //! How long a plan will take: from what this machine did before, or from a stated rate.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use reslab_results::parquet;
@@ -52,20 +53,21 @@ pub fn rate(plan: &Plan, folder: &Path) -> Rate {
 
 fn measured(plan: &Plan, folder: &Path) -> Option<Rate> {
     let timings = parquet::read(&folder.join("timings.parquet")).ok()?;
+    let mut seconds: HashMap<&str, f64> = HashMap::new();
+    for row in 0..timings.len() {
+        let real = |column: &str| timings.real(row, column).unwrap_or(0.0);
+        let busy = real("seconds_train") + real("seconds_evaluate");
+        let threads = timings.integer(row, "threads").unwrap_or(1) as f64;
+        if let Some(id) = timings.text(row, "run_id") {
+            *seconds.entry(id).or_default() += busy * threads;
+        }
+    }
     let (mut work, mut busy, mut runs) = (0.0, 0.0, 0);
     for run in &plan.runs {
-        let id = run.id.to_string();
-        let mut thread_seconds = 0.0;
-        for row in 0..timings.len() {
-            if timings.text(row, "run_id") == Some(&id) {
-                let seconds = timings.real(row, "seconds_train").unwrap_or(0.0)
-                    + timings.real(row, "seconds_evaluate").unwrap_or(0.0);
-                thread_seconds += seconds * timings.integer(row, "threads").unwrap_or(1) as f64;
-            }
-        }
-        if thread_seconds > 0.0 && run.multiply_adds > 0.0 {
+        let spent = seconds.get(run.id.as_str()).copied().unwrap_or(0.0);
+        if spent > 0.0 && run.multiply_adds > 0.0 {
             work += run.multiply_adds;
-            busy += thread_seconds;
+            busy += spent;
             runs += 1;
         }
     }

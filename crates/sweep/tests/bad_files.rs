@@ -40,7 +40,8 @@ fn every_broken_file_is_refused_as_expected() {
             std::fs::write(&golden, &found).expect("the message written");
         }
         let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-        if found != expected || found.starts_with('(') {
+        let placed = expected.contains(&format!("--> {name}:")) && expected.contains('^');
+        if found != expected || !placed {
             wrong.push(format!(
                 "== {name}\n-- expected\n{expected}-- found\n{found}"
             ));
@@ -50,17 +51,6 @@ fn every_broken_file_is_refused_as_expected() {
 }
 
 #[test]
-fn there_are_enough_broken_files_and_each_message_has_a_place() {
-    let files = files();
-    assert!(files.len() >= 32, "{}", files.len());
-    for path in files {
-        let golden = std::fs::read_to_string(path.with_extension("txt")).expect("a message");
-        let name = path
-            .file_name()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
-        assert!(golden.contains(&format!("--> {name}:")), "{name}");
-        assert!(golden.contains('^'), "{name}");
-    }
+fn there_are_enough_broken_files() {
+    assert!(files().len() >= 32, "{}", files().len());
 }

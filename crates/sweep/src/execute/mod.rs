@@ -13,10 +13,12 @@ pub mod schedule;
 mod tests;
 mod workers;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use reslab_results::{Lookup, RunId, Store, collect};
+use reslab_nn::data::DataName;
+use reslab_results::{Lookup, RunId, Store, Table, collect};
 
 use crate::estimate::{estimate, rate};
 use crate::options::{Failure, Report, RunOptions};
@@ -40,7 +42,7 @@ pub fn execute(
     let datasets = Datasets::default();
     load_data(plan, options, &datasets)?;
     let runner = |context: &RunContext<'_>| run::run(context, &datasets);
-    execute_with(plan, options, sink, stop, &runner)
+    execute_with(plan, options, sink, stop, &datasets, &runner)
 }
 
 /// Reads the data of all runs to do, so that damaged data are told before the first of them.
@@ -65,13 +67,14 @@ fn execute_with(
     options: &RunOptions,
     sink: Sink<'_>,
     stop: &AtomicBool,
+    datasets: &Datasets,
     runner: Runner<'_>,
 ) -> Result<Report, SweepError> {
     let started = Instant::now();
     let selected = plan.select(options.only.as_deref())?;
     let folder = options.folder(&plan.experiment.name);
     let store = Store::open(&folder)?;
-    let survey = Survey::of(plan, &selected, &store, options)?;
+    let survey = Survey::of(plan, &selected, &store, options, datasets)?;
     let layout = Layout::of(options.jobs, options.threads, survey.to_do.len());
 
     announce(plan, &survey, &layout, &store, sink);
@@ -96,7 +99,7 @@ fn execute_with(
         seconds: started.elapsed().as_secs_f64(),
         ..Report::default()
     };
-    count(plan, &selected, &store, &mut report)?;
+    count(plan, &selected, &store, &collected.runs, &mut report)?;
     if report.interrupted {
         let complete = report.finished + report.diverged;
         sink(Event::Interrupted {
@@ -129,6 +132,7 @@ impl Survey {
         selected: &[usize],
         store: &Store,
         options: &RunOptions,
+        datasets: &Datasets,
     ) -> Result<Self, SweepError> {
         let mut survey = Self {
             done: Vec::new(),
@@ -137,7 +141,14 @@ impl Survey {
         };
         for &index in selected {
             match store.lookup(&plan.runs[index].id)? {
-                Lookup::Finished(record) => survey.done.push((index, status(&record.outcome))),
+                Lookup::Finished(record) => {
+                    same_data(
+                        &plan.runs[index],
+                        &record.metrics.dataset_checksum,
+                        datasets,
+                    )?;
+                    survey.done.push((index, status(&record.outcome)));
+                }
                 Lookup::Failed(failure) if !options.retry_failed => {
                     survey.failed.push((index, failure.message));
                 }
@@ -146,6 +157,24 @@ impl Survey {
         }
         Ok(survey)
     }
+}
+
+/// A run's identity does not say where its data lie. Official data sets are what they are, but
+/// an image folder may hold other images than when the stored run was done.
+fn same_data(run: &Run, stored: &str, datasets: &Datasets) -> Result<(), SweepError> {
+    if run.config.data.name != DataName::ImageFolder {
+        return Ok(());
+    }
+    let store = |message| SweepError::Store { message };
+    let dataset = datasets.get(&run.config.data).map_err(store)?;
+    if dataset.checksum == stored {
+        return Ok(());
+    }
+    Err(store(format!(
+        "the stored run `{}` was done on other images than those now in the folder \
+         (SHA-256 {stored} then, {} now). Give the experiment another name, or --out.",
+        run.name, dataset.checksum
+    )))
 }
 
 /// The word for how a run ended.
@@ -194,26 +223,31 @@ fn announce(plan: &Plan, survey: &Survey, layout: &Layout, store: &Store, sink: 
     }
 }
 
-/// Counts from the store, whoever did the runs.
+/// Counts what is in the tables, whoever did the runs.
 fn count(
     plan: &Plan,
     selected: &[usize],
     store: &Store,
+    runs: &Table,
     report: &mut Report,
 ) -> Result<(), SweepError> {
+    let status: HashMap<&str, &str> = (0..runs.len())
+        .filter_map(|row| Some((runs.text(row, "run_id")?, runs.text(row, "status")?)))
+        .collect();
     for &index in selected {
         let run = &plan.runs[index];
-        match store.lookup(&run.id)? {
-            Lookup::Finished(record) => match status(&record.outcome) {
-                "diverged" => report.diverged += 1,
-                _ => report.finished += 1,
-            },
-            Lookup::Failed(failure) => report.failures.push(Failure {
+        match status.get(run.id.as_str()).copied() {
+            Some("finished") => report.finished += 1,
+            Some("diverged") => report.diverged += 1,
+            Some(_) => report.failures.push(Failure {
                 name: run.name.clone(),
                 id: run.id.to_string(),
-                message: failure.message,
+                message: store
+                    .failure(&run.id)?
+                    .map(|f| f.message)
+                    .unwrap_or_default(),
             }),
-            Lookup::Absent | Lookup::Damaged(_) => report.left += 1,
+            None => report.left += 1,
         }
     }
     Ok(())

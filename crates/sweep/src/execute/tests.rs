@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reslab_results::Store;
 
-use super::{End, RunContext, execute, execute_with};
+use super::{Datasets, End, RunContext, execute, execute_with};
 use crate::options::{PlanOptions, Report, RunOptions};
 use crate::plan::Plan;
 use crate::{Event, RunState, load_text, status};
@@ -109,8 +109,15 @@ fn a_second_execution_does_nothing() {
     let before = tables(out.path());
     let runner = |_: &RunContext<'_>| -> Result<End, String> { panic!("nothing is to be done") };
     let stop = AtomicBool::new(false);
-    let report = execute_with(&plan, &options(out.path()), &|_| {}, &stop, &runner)
-        .unwrap_or_else(|e| panic!("{e}"));
+    let report = execute_with(
+        &plan,
+        &options(out.path()),
+        &|_| {},
+        &stop,
+        &Datasets::default(),
+        &runner,
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((report.reused, report.finished, report.diverged), (8, 4, 4));
     assert!(tables(out.path()) == before);
 }
@@ -132,14 +139,14 @@ fn a_failure_and_a_panic_end_alone_and_are_retried_on_request() {
             told.lock().expect("the list").push((run, message, earlier));
         }
     };
-    let datasets = super::Datasets::default();
+    let datasets = Datasets::default();
     let runner = |context: &RunContext<'_>| match context.index {
         1 => Err("The disk is full.".to_owned()),
         2 => panic!("index out of bounds"),
         _ => super::run::run(context, &datasets),
     };
     let options = options(out.path());
-    let report = execute_with(&plan, &options, &sink, &stop, &runner).expect("a report");
+    let report = execute_with(&plan, &options, &sink, &stop, &datasets, &runner).expect("a report");
     assert_eq!(
         (report.failures.len(), report.finished + report.diverged),
         (2, 6)
@@ -152,7 +159,7 @@ fn a_failure_and_a_panic_end_alone_and_are_retried_on_request() {
 
     // Kept, told again, not done again.
     told.lock().expect("the list").clear();
-    let report = execute_with(&plan, &options, &sink, &stop, &runner).expect("a report");
+    let report = execute_with(&plan, &options, &sink, &stop, &datasets, &runner).expect("a report");
     assert_eq!(report.failures.len(), 2);
     assert!(
         told.lock()
@@ -170,7 +177,7 @@ fn a_failure_and_a_panic_end_alone_and_are_retried_on_request() {
     let whole = folder();
     go(
         &plan,
-        &super::RunOptions {
+        &RunOptions {
             out: whole.path().to_owned(),
             ..retry
         },
@@ -193,7 +200,15 @@ fn fail_fast_starts_nothing_more() {
         ..options(out.path())
     };
     let stop = AtomicBool::new(false);
-    let report = execute_with(&plan, &options, &|_| {}, &stop, &runner).expect("a report");
+    let report = execute_with(
+        &plan,
+        &options,
+        &|_| {},
+        &stop,
+        &Datasets::default(),
+        &runner,
+    )
+    .expect("a report");
     assert_eq!(
         (begun.into_inner(), report.failures.len(), report.left),
         (1, 1, 7)
@@ -229,7 +244,7 @@ fn two_sweeps_in_one_folder_share_the_work() {
     assert_eq!(done.into_inner(), 8, "no run is done twice");
     go(
         &plan,
-        &super::RunOptions {
+        &RunOptions {
             out: alone.path().to_owned(),
             ..options
         },
