@@ -91,14 +91,14 @@ pub struct Backward {
     pub grad_bias: f32,
     /// Factor of the gradient after the norm.
     pub of_gradient: f32,
-    /// Factor of the norm's input.
+    /// Factor of the norm's input, less its mean.
     pub of_input: f32,
     /// Summand.
     pub constant: f32,
 }
 
 /// With `g` the gradient after the norm, `x̂ = (x − μ)/√(σ² + ε)` and means over the batch,
-/// `dx = γ/√(σ² + ε) · (g − mean(g) − x̂ · mean(g x̂))`, written as coefficients of `g` and `x`.
+/// `dx = γ/√(σ² + ε) · (g − mean(g) − x̂ · mean(g x̂))`, written as coefficients of `g` and `x − μ`.
 /// `sum` is Σ g and `dot` is Σ g (x − μ) over `count` values.
 pub fn backward(
     moments: Moments,
@@ -116,6 +116,6 @@ pub fn backward(
         grad_bias: sum as f32,
         of_gradient: scale as f32,
         of_input: of_input as f32,
-        constant: (-scale * sum / count - of_input * moments.mean) as f32,
+        constant: (-scale * sum / count) as f32,
     }
 }

@@ -334,27 +334,38 @@ unsafe fn masked_by_input<V: Vector, const F: u8>(input: &[f32], gradient: &mut 
     }
 }
 
-/// `output = of_gradient[c] · gradient + of_input[c] · input + constant[c]`: the gradient before a
-/// batch norm from the one after it, with the coefficients of
+/// Coefficients of [`combine`], one of each a channel; see
 /// [`batch_norm::backward`](crate::batch_norm::backward).
+#[derive(Debug, Clone, Copy)]
+pub struct Combination<'a> {
+    /// Subtracted from the input.
+    pub mean: &'a [f32],
+    /// Factor of the gradient.
+    pub of_gradient: &'a [f32],
+    /// Factor of the input's distance from the mean.
+    pub of_input: &'a [f32],
+    /// Summand.
+    pub constant: &'a [f32],
+}
+
+/// `output = of_gradient[c] · gradient + of_input[c] · (input − mean[c]) + constant[c]`: the
+/// gradient before a batch norm from the one after it.
 pub fn combine(
     isa: Isa,
     channels: usize,
     gradient: &[f32],
     input: &[f32],
-    of_gradient: &[f32],
-    of_input: &[f32],
-    constant: &[f32],
+    by: Combination<'_>,
     output: &mut [f32],
 ) {
     check(channels, input.len());
     assert_eq!(input.len(), output.len(), "as many numbers out as in");
     assert_eq!(input.len(), gradient.len(), "one gradient an input");
-    for coefficients in [of_gradient, of_input, constant] {
+    for coefficients in [by.mean, by.of_gradient, by.of_input, by.constant] {
         assert_eq!(coefficients.len(), channels, "one coefficient a channel");
     }
-    dispatch!(isa, combined(channels: usize, gradient: &[f32], input: &[f32], of_gradient: &[f32],
-        of_input: &[f32], constant: &[f32], output: &mut [f32]));
+    dispatch!(isa, combined(channels: usize, gradient: &[f32], input: &[f32], by: Combination<'_>,
+        output: &mut [f32]));
 }
 
 #[inline(always)]
@@ -362,19 +373,15 @@ unsafe fn combined<V: Vector>(
     channels: usize,
     gradient: &[f32],
     input: &[f32],
-    of_gradient: &[f32],
-    of_input: &[f32],
-    constant: &[f32],
+    by: Combination<'_>,
     output: &mut [f32],
 ) {
     for_each_vector!(V, input.len(), channels, |at, c| {
-        let x = V::load(input.as_ptr().add(at));
+        let of = |coefficients: &[f32]| V::splat(*coefficients.as_ptr().add(c));
+        let x = V::load(input.as_ptr().add(at)).sub(of(by.mean));
+        let y = x.mul_add(of(by.of_input), of(by.constant));
         let g = V::load(gradient.as_ptr().add(at));
-        let y = x.mul_add(
-            V::splat(*of_input.as_ptr().add(c)),
-            V::splat(*constant.as_ptr().add(c)),
-        );
-        g.mul_add(V::splat(*of_gradient.as_ptr().add(c)), y)
+        g.mul_add(of(by.of_gradient), y)
             .store(output.as_mut_ptr().add(at));
     });
 }

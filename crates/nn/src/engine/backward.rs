@@ -176,18 +176,9 @@ impl ConvPass<'_> {
         match self.from {
             Gradient::Tensor(_) => to.copy_from_slice(from),
             Gradient::Norm(norm) => {
-                let norm = &plan.program.norms[norm];
-                let channels = norm.at..norm.at + norm.spec.channels;
-                combine(
-                    plan.isa,
-                    norm.spec.channels,
-                    from,
-                    &arena[plan.row(norm.tensor, self.frame, y)],
-                    &numbers.of_gradient[channels.clone()],
-                    &numbers.of_input[channels.clone()],
-                    &numbers.constant[channels],
-                    to,
-                );
+                let input = &arena[plan.row(self.conv.output, self.frame, y)];
+                let by = self.cx.combination(norm);
+                combine(plan.isa, self.conv.shape.out_channels, from, input, by, to);
             }
         }
         clear_dead(to, self.frame);
@@ -279,20 +270,19 @@ fn norm_backward(
     shard: &mut Shard,
     worker: &mut Worker,
 ) {
-    let Context { plan, numbers, .. } = cx;
-    let spec = &plan.program.norms[norm];
-    let channels = spec.at..spec.at + spec.spec.channels;
-    for y in 0..plan.shape(spec.tensor).height {
-        let input = plan.row(spec.tensor, frame, y);
+    let plan = cx.plan;
+    let tensor = plan.program.norms[norm].tensor;
+    let shape = plan.shape(tensor);
+    for y in 0..shape.height {
+        let input = plan.row(tensor, frame, y);
         let (gradient, mut scratch) = worker.rows(input.len());
+        let from = &arena[plan.gradient_row(Gradient::Norm(norm), frame, y)];
         combine(
             plan.isa,
-            spec.spec.channels,
-            &arena[plan.gradient_row(Gradient::Norm(norm), frame, y)],
+            shape.channels,
+            from,
             &arena[input],
-            &numbers.of_gradient[channels.clone()],
-            &numbers.of_input[channels.clone()],
-            &numbers.constant[channels.clone()],
+            cx.combination(norm),
             gradient,
         );
         deliver(cx, delivery, frame, y, gradient, arena, shard, &mut scratch);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::Pair;
 use reslab_kernels::loss::Total;
-use reslab_kernels::pointwise::Affine;
+use reslab_kernels::pointwise::{Affine, Combination};
 use reslab_kernels::{Isa, LANES};
 
 use super::backward_plan::{BackwardStep, Gradient};
@@ -255,5 +255,17 @@ impl Context<'_> {
             scale: &self.numbers.scale[range.clone()],
             shift: &self.numbers.shift[range],
         })
+    }
+
+    /// How the gradient before a norm is made from the one after it.
+    pub fn combination(&self, norm: usize) -> Combination<'_> {
+        let norm = &self.plan.program.norms[norm];
+        let range = norm.at..norm.at + norm.spec.channels;
+        Combination {
+            mean: &self.numbers.mean[range.clone()],
+            of_gradient: &self.numbers.of_gradient[range.clone()],
+            of_input: &self.numbers.of_input[range.clone()],
+            constant: &self.numbers.constant[range],
+        }
     }
 }
