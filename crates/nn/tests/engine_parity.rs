@@ -1,72 +1,66 @@
-//! The engine in f32 against PyTorch in float64, to 1e-4 relative: outputs, loss, every gradient
-//! by name, running statistics, and ten steps of SGD.
+//! The engine against PyTorch in float64: one step's gradients and running statistics, the evaluated
+//! outputs, and ten steps of SGD.
 
 mod support;
 
-use reslab_nn::engine::{Batch, Engine, TargetsRef};
+use reslab_nn::engine::{Batch, Engine};
+use reslab_nn::loss::TargetsRef;
 use support::fixture::{Fixture, NAMES};
 
 const TOLERANCE: f64 = 1e-4;
 
-/// Calls `check` with each fixture and its batch in single precision.
-fn for_each_fixture(check: impl Fn(&Fixture, &Batch)) {
-    for fixture in NAMES.map(Fixture::load) {
-        let inputs = narrow(&fixture.inputs);
-        let targets = TargetsRef::Classes(&fixture.classes);
-        check(
-            &fixture,
-            &Batch {
-                inputs: &inputs,
-                targets,
-                len: fixture.classes.len(),
-            },
-        );
-    }
+fn narrow(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
 }
 
-fn narrow<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<f32> {
-    values.into_iter().map(|&v| v as f32).collect()
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
+fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().map(|&v| f64::from(v)).collect()
 }
 
-#[test]
-fn forward_and_gradients_are_pytorchs() {
-    for_each_fixture(|fixture, batch| {
-        let network = &fixture.network;
-        let parameters = narrow(&fixture.parameters);
-        let mut state = network.layout.initial_state();
-        let mut gradient = vec![f32::NAN; parameters.len()];
-        let mut engine = Engine::for_training(network, batch.len).unwrap();
-        let result = engine.step(&parameters, &mut state, batch, &fixture.loss, &mut gradient);
-        fixture.check("logits", &widen(engine.logits()), TOLERANCE);
-        fixture.check("loss", &[result.loss_sum / batch.len as f64], TOLERANCE);
-        fixture.check_parameters("gradient", &widen(&gradient), TOLERANCE);
-        fixture.check_state("running", &widen(&state), TOLERANCE);
+/// Calls `check(inputs as a batch, engine)`.
+fn with_engine(fixture: &Fixture, check: impl FnOnce(&Batch<'_>, &mut Engine)) {
+    let inputs: Vec<f32> = fixture.inputs.iter().map(|&v| v as f32).collect();
+    let targets = TargetsRef::Classes(&fixture.classes);
+    let batch = Batch {
+        inputs: &inputs,
+        targets,
+        len: fixture.classes.len(),
+    };
+    let mut engine = Engine::for_training(&fixture.network, batch.len).unwrap();
+    check(&batch, &mut engine);
+}
 
-        for mut engine in [
-            Engine::for_evaluation(network, batch.len).unwrap(),
-            Engine::for_training(network, batch.len).unwrap(),
-        ] {
+#[test]
+fn one_step_is_pytorchs() {
+    for fixture in NAMES.map(Fixture::load) {
+        with_engine(&fixture, |batch, engine| {
+            let parameters = narrow(&fixture.parameters);
+            let mut state = fixture.network.layout.initial_state();
+            let mut gradient = vec![0.0; parameters.len()];
+            let found = engine.step(&parameters, &mut state, batch, &fixture.loss, &mut gradient);
+            fixture.check("logits", &wide(engine.logits()), TOLERANCE);
+            fixture.check("loss", &[found.loss_sum / batch.len as f64], TOLERANCE);
+            fixture.check_parameters("gradient", &wide(&gradient), TOLERANCE);
+            fixture.check_state("running", &wide(&state), TOLERANCE);
             engine.evaluate(&parameters, &state, batch, &fixture.loss);
-            fixture.check("logits_evaluation", &widen(engine.logits()), TOLERANCE);
-        }
-    });
+            fixture.check("logits_evaluation", &wide(engine.logits()), TOLERANCE);
+        });
+    }
 }
 
 #[test]
 fn ten_steps_of_sgd_are_pytorchs() {
-    for_each_fixture(|fixture, batch| {
-        let mut state = fixture.network.layout.initial_state();
-        let mut gradient = vec![0.0; fixture.parameters.len()];
-        let mut engine = Engine::for_training(&fixture.network, batch.len).unwrap();
-        fixture.check_descent(TOLERANCE, |parameters| {
-            let parameters = narrow(parameters);
-            let result = engine.step(&parameters, &mut state, batch, &fixture.loss, &mut gradient);
-            (result.loss_sum / batch.len as f64, widen(&gradient))
+    for fixture in NAMES.map(Fixture::load) {
+        with_engine(&fixture, |batch, engine| {
+            let mut state = fixture.network.layout.initial_state();
+            let mut gradient = vec![0.0; fixture.parameters.len()];
+            fixture.check_descent(TOLERANCE, |parameters| {
+                let parameters = narrow(parameters);
+                let found =
+                    engine.step(&parameters, &mut state, batch, &fixture.loss, &mut gradient);
+                (found.loss_sum / batch.len as f64, wide(&gradient))
+            });
+            fixture.check_state("final_running", &wide(&state), TOLERANCE);
         });
-        fixture.check_state("final_running", &widen(&state), TOLERANCE);
-    });
+    }
 }
