@@ -1,15 +1,25 @@
-//! How long a plan will take: from what this machine did before, or from a stated rate.
+//! How long a plan will take: from what this machine did before, or from a few training steps, or from a stated rate.
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rayon::ThreadPoolBuilder;
+use reslab_nn::data;
+use reslab_nn::engine::{Batch, Engine, TargetsRef};
+use reslab_nn::families;
+use reslab_nn::network::Network;
 use reslab_results::parquet;
 
+use crate::cost::forward_multiply_adds;
 use crate::plan::{Plan, Run};
 
-/// Multiply-adds a second of one thread that is assumed where nothing was measured. A plain
-/// guess at the middle of what small networks reach; real rates replace it after the first run.
-const ASSUMED_RATE: f64 = 4.0e9;
+/// Multiply-adds a second of one thread that is assumed where nothing can be measured.
+const ASSUMED_RATE: f64 = 1.0e10;
+/// A calibration step of more than this would take too long to be worth it.
+const MOST_TO_CALIBRATE: f64 = 5.0e10;
+/// How long steps are repeated.
+const CALIBRATION: Duration = Duration::from_millis(100);
 
 /// How long it will take, and how that is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,13 +52,16 @@ pub fn estimate(runs: &[&Run], threads: usize, rate: &Rate) -> Estimate {
     }
 }
 
-/// The rate of the finished runs in an experiment's folder, or else the assumed one.
+/// The rate of the finished runs in an experiment's folder; without any, that of a few training
+/// steps done now, which takes a fraction of a second.
 pub fn rate(plan: &Plan, folder: &Path) -> Rate {
-    measured(plan, folder).unwrap_or_else(|| Rate {
+    let assumed = || Rate {
         per_thread: ASSUMED_RATE,
-        from: "assuming 4e9 multiply-adds a second on each thread; nothing measured here yet"
-            .to_owned(),
-    })
+        from: format!("assuming {ASSUMED_RATE:.0e} multiply-adds a second on each thread"),
+    };
+    measured(plan, folder)
+        .or_else(|| calibrate(plan))
+        .unwrap_or_else(assumed)
 }
 
 fn measured(plan: &Plan, folder: &Path) -> Option<Rate> {
@@ -77,4 +90,110 @@ fn measured(plan: &Plan, folder: &Path) -> Option<Rate> {
         per_thread: work / busy,
         from,
     })
+}
+
+/// Times training steps of the plan's longest run on one thread, on made-up inputs.
+fn calibrate(plan: &Plan) -> Option<Rate> {
+    let run = plan
+        .runs
+        .iter()
+        .max_by(|a, b| a.multiply_adds.total_cmp(&b.multiply_adds))?;
+    let shape = data::describe(&run.config.data).ok()?;
+    let network = families::build(&run.config.model, shape.shape, shape.outputs).ok()?;
+    let per_sample = 3.0 * forward_multiply_adds(&network);
+    let fitting = (MOST_TO_CALIBRATE / 20.0 / per_sample) as usize;
+    let batch = fitting.clamp(16, run.config.train.batch_size.max(16));
+    let work = per_sample * batch as f64;
+    if work <= 0.0 || work > MOST_TO_CALIBRATE {
+        return None;
+    }
+    let pool = ThreadPoolBuilder::new().num_threads(1).build().ok()?;
+    let seconds = pool.install(|| seconds_per_step(&network, run, shape.regression, batch))?;
+    let per_thread = work / seconds.max(1e-9);
+    let from = "measured on a few training steps just now".to_owned();
+    Some(Rate { per_thread, from })
+}
+
+fn seconds_per_step(network: &Network, run: &Run, regression: bool, batch: usize) -> Option<f64> {
+    let mut engine = Engine::for_training(network, batch).ok()?;
+    let parameters = families::initialize(network, &run.config.init, 0);
+    let mut state = network.layout.initial_state();
+    let mut gradient = vec![0.0; parameters.len()];
+    let inputs: Vec<f32> = (0..batch * network.input.len())
+        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+        .collect();
+    let values = vec![0.0; batch * network.outputs];
+    let classes: Vec<u32> = (0..batch).map(|i| (i % network.outputs) as u32).collect();
+    let targets = if regression {
+        TargetsRef::Values(&values)
+    } else {
+        TargetsRef::Classes(&classes)
+    };
+    let batch = Batch {
+        inputs: &inputs,
+        targets,
+        len: batch,
+    };
+    let loss = run.config.train.loss.loss();
+    let mut step = || engine.step(&parameters, &mut state, &batch, &loss, &mut gradient);
+    // The first step plans and fills caches.
+    step();
+    let started = Instant::now();
+    let mut steps = 0;
+    while started.elapsed() < CALIBRATION {
+        step();
+        steps += 1;
+    }
+    Some(started.elapsed().as_secs_f64() / f64::from(steps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{PlanOptions, load_text};
+
+    fn plan(seeds: usize) -> Plan {
+        let text = format!("name: n\nmodel: {{name: resnet8, width: 4}}\nseeds: {seeds}\n");
+        load_text("n.yaml", &text, &PlanOptions::default()).unwrap_or_else(|e| panic!("{e}"))
+    }
+
+    fn seconds(seeds: usize, threads: usize) -> f64 {
+        let plan = plan(seeds);
+        let runs: Vec<&Run> = plan.runs.iter().collect();
+        let per_thread = runs[0].multiply_adds;
+        estimate(
+            &runs,
+            threads,
+            &Rate {
+                per_thread,
+                from: String::new(),
+            },
+        )
+        .seconds
+    }
+
+    #[test]
+    fn runs_share_the_threads() {
+        assert_eq!(seconds(8, 1), 8.0);
+        assert_eq!(seconds(8, 4), 2.0);
+        // One run has all threads inside.
+        assert_eq!(seconds(1, 4), 0.25);
+        // With one thread each, nothing ends before the longest run does.
+        assert_eq!(seconds(4, 4), 1.0);
+    }
+
+    #[test]
+    fn without_measurements_a_few_steps_are_timed() {
+        let rate = rate(&plan(1), Path::new("no/such/folder"));
+        assert!(
+            rate.from.starts_with("measured on a few training steps"),
+            "{}",
+            rate.from
+        );
+        assert!(
+            rate.per_thread > 1e6 && rate.per_thread.is_finite(),
+            "{}",
+            rate.per_thread
+        );
+    }
 }

@@ -4,8 +4,8 @@
 //! file ─▶ located tree ─▶ overrides ─▶ expand ─▶ resolve ─▶ check ─▶ Plan ─▶ execute
 //! ```
 //!
-//! [`load`] does everything before the first run; [`execute`] does the runs; [`status`] and
-//! [`explain`] read what a folder holds. Nothing here prints: progress is
+//! [`load()`] does everything before the first run; [`execute()`] does the runs; [`status()`] and
+//! [`explain()`] read what a folder holds. Nothing here prints: progress is
 //! pushed to a sink as [`Event`]s, mistakes are returned as [`Diagnostic`]s.
 
 pub mod check;

@@ -35,7 +35,7 @@ pub struct RunOptions {
     pub out: PathBuf,
     /// Only the runs with this name, id, or parts of the name (`depth=56,seed=0`).
     pub only: Option<String>,
-    /// Start no further run after the first failure.
+    /// End the sweep at the first failure; runs under way keep their last checkpoint.
     pub fail_fast: bool,
     /// Do failed runs again.
     pub retry_failed: bool,

@@ -20,7 +20,7 @@ use std::time::Instant;
 use reslab_nn::data::DataName;
 use reslab_results::{Lookup, RunId, Store, Table, collect};
 
-use crate::estimate::{estimate, rate};
+use crate::estimate::{Estimate, estimate, rate};
 use crate::options::{Failure, Report, RunOptions};
 use crate::plan::{Plan, Run};
 use crate::{Event, SweepError};
@@ -191,8 +191,14 @@ fn announce(plan: &Plan, survey: &Survey, layout: &Layout, store: &Store, sink: 
         .iter()
         .map(|&index| &plan.runs[index])
         .collect();
-    let rate = rate(plan, store.paths().root());
-    let estimate = estimate(&left, layout.jobs * layout.threads_per_run, &rate);
+    let threads = layout.jobs * layout.threads_per_run;
+    let estimate = match left.as_slice() {
+        [] => Estimate {
+            seconds: 0.0,
+            from: "nothing is left to do".to_owned(),
+        },
+        left => estimate(left, threads, &rate(plan, store.paths().root())),
+    };
     sink(Event::Planned {
         experiment: plan.experiment.name.clone(),
         runs: survey.done.len() + survey.failed.len() + survey.to_do.len(),
