@@ -10,6 +10,8 @@ mod determinism;
 mod failures;
 /// Figures are drawn from tables, and drawn again.
 mod figures;
+/// File lengths, one-way imports between crates, links in the documents.
+mod house;
 /// Ctrl-C, SIGKILL, edited experiments: nothing finished is lost or computed twice.
 mod resume;
 /// A folder with a binary, and words to speak about what it does.

@@ -77,8 +77,14 @@ pub fn show(plan: &Plan, out: &Path, threads: Option<usize>) -> Result<(), Failu
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let rate = estimate::rate(plan, &folder);
         let estimate = estimate::estimate(&left, threads.unwrap_or(cores), &rate);
-        let (left, time) = (left.len(), duration(estimate.seconds));
-        text.push_str(&format!(", {left} to do: about {time} ({})", estimate.from));
+        // Without the data nobody knows how many samples an epoch has.
+        let known = left.iter().all(|run| run.multiply_adds > 0.0);
+        let time = if known {
+            format!("about {} ({})", duration(estimate.seconds), estimate.from)
+        } else {
+            "the time can be told once the data are there".to_owned()
+        };
+        text.push_str(&format!(", {} to do: {time}", left.len()));
     }
     text.push('\n');
     output::print(&text)
