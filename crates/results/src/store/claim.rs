@@ -18,6 +18,9 @@ use crate::provenance::host_name;
 
 /// A claim not rewritten for this long is dead.
 const STALE: Duration = Duration::from_secs(30);
+/// A claim without its three lines was cut off between its creation and its writing: nobody beats
+/// for it, and a living writer needs no longer than this.
+const UNWRITTEN: Duration = Duration::from_secs(2);
 /// How often a claim is rewritten.
 const BEAT: Duration = Duration::from_secs(5);
 
@@ -155,7 +158,9 @@ fn machine() -> String {
 }
 
 fn is_alive(path: &Path, seen: &[u8]) -> Result<bool, ResultsError> {
-    Ok(!is_gone(seen) && age(path)?.is_some_and(|age| age < STALE))
+    let written = seen.iter().filter(|byte| **byte == b'\n').count() == 3;
+    let patience = if written { STALE } else { UNWRITTEN };
+    Ok(!is_gone(seen) && age(path)?.is_some_and(|age| age < patience))
 }
 
 /// Whether the process named in a claim is known to be gone: only on this machine, under Linux.

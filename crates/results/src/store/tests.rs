@@ -242,6 +242,24 @@ fn a_stale_claim_is_taken_over() {
     assert!(names(&store.paths().work()).is_empty());
 }
 
+#[test]
+fn a_claim_that_was_never_written_is_taken_over_soon() {
+    let (_folder, store) = store();
+    let id = example(1, 3).id().expect("id");
+    let path = store.paths().claim(&id);
+    fs::write(&path, "").expect("created");
+    assert!(
+        store.claim(&id).expect("asked").is_none(),
+        "its writer may be at it"
+    );
+    File::options()
+        .write(true)
+        .open(&path)
+        .and_then(|f| f.set_modified(SystemTime::now() - Duration::from_secs(3)))
+        .expect("aged");
+    assert!(store.claim(&id).expect("asked").is_some());
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_claim_of_a_process_that_is_gone_is_taken_over_at_once() {
