@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::support::{Experiment, Lab};
+use crate::support::{Answer, Experiment, Lab};
 
 /// The examples of the documentation and of `tests/cmd` are typed and compared.
 #[test]
@@ -378,4 +378,35 @@ fn colors_come_when_asked_for_only() {
     lab.reslab("run absent.yaml --color never")
         .refuses()
         .does_not_say(escape);
+}
+
+#[test]
+fn every_shipped_experiment_is_valid_and_names_its_schema() {
+    let lab = Lab::new();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../experiments");
+    for file in [
+        "quickstart.yaml",
+        "degradation-cifar10.yaml",
+        "paper/degradation.yaml",
+    ] {
+        let text = std::fs::read_to_string(format!("{folder}/{file}")).expect("it is shipped");
+        assert!(
+            text.starts_with("# yaml-language-server: $schema="),
+            "{file} has no hint for editors"
+        );
+        lab.write("shipped.yaml", text);
+        lab.reslab("validate shipped.yaml").succeeds();
+    }
+}
+
+#[test]
+fn an_unknown_instruction_set_is_refused() {
+    let lab = Lab::new();
+    let mut command = lab.command("schema");
+    command.env("RESLAB_SIMD", "mmx");
+    Answer::of("schema", &mut command)
+        .refuses()
+        .prints_nothing()
+        .says("mmx")
+        .says("portable");
 }

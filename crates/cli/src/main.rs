@@ -21,6 +21,9 @@ fn main() -> ExitCode {
     fault::install_hook();
     let arguments = Arguments::parse();
     choose_colors(arguments.color);
+    if let Err(error) = reslab_nn::engine::check_instruction_set() {
+        return message::Failure::from_error(&error).report();
+    }
     match dispatch(&arguments.command) {
         Ok(ending) => ending.code(),
         Err(failure) => failure.report(),

@@ -194,6 +194,12 @@ impl Engine {
     }
 }
 
+/// Whether `RESLAB_SIMD` can be followed: a program asks before anything is computed, since engines
+/// take the best set where it cannot.
+pub fn check_instruction_set() -> Result<(), reslab_kernels::IsaError> {
+    reslab_kernels::Isa::chosen().map(|_| ())
+}
+
 /// The instruction set that engines of this process use, such as `avx512`: for the record.
 pub fn instruction_set() -> String {
     reslab_kernels::Isa::current().to_string()
