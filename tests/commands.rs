@@ -410,3 +410,15 @@ fn an_unknown_instruction_set_is_refused() {
         .says("mmx")
         .says("portable");
 }
+
+#[test]
+fn regression_is_summarised_by_its_losses() {
+    let lab = Lab::new();
+    let text = "name: line\ndata: {name: synthetic, synthetic: {kind: identity, dimensions: 4, train: 32, test: 16}}\n\
+                model: {name: fc-plain2, width: 8}\ntrain: {epochs: 1, batch_size: 16, loss: {kind: squared-error}}\nseeds: 2\n";
+    lab.write("line.yaml", text);
+    lab.reslab("run line.yaml").succeeds().says("training loss");
+    lab.reslab("results results/line --format csv")
+        .succeeds()
+        .prints("final_test_loss_mean");
+}

@@ -62,19 +62,11 @@ fn tell_table(runs: &Table, folder: &Path) {
 }
 
 fn short_table(runs: &Table) -> Result<Table, TableError> {
-    let errors = ["final_train_error", "final_test_error"];
-    let classes = runs.f64s(errors[0])?.iter().any(Option::is_some);
-    let wanted = if classes {
-        errors
-    } else {
-        ["final_train_loss", "final_test_loss"]
-    };
-    let options = SummaryOptions {
-        metrics: wanted.map(String::from).to_vec(),
-        ..SummaryOptions::default()
-    };
+    let options = SummaryOptions::suited_to(runs);
+    let wanted = &options.metrics;
+    let classes = wanted[0].ends_with("error");
     let grouped = summarise(runs, &options)?;
-    let measured = |column: &ColumnSpec| column.name.starts_with(wanted[0]);
+    let measured = |column: &ColumnSpec| column.name.starts_with(&wanted[0]);
     let first_metric = grouped.schema.columns.iter().position(measured);
     let first_metric = first_metric.unwrap_or(grouped.schema.columns.len());
     let mut columns: Vec<ColumnSpec> = grouped.schema.columns[..first_metric].to_vec();

@@ -17,7 +17,7 @@ pub fn results(arguments: &ResultsArguments) -> Result<Ending, Failure> {
     let table = if arguments.all {
         every_run(runs, arguments)
     } else {
-        summarise(&runs, &options(arguments))
+        summarise(&runs, &options(arguments, &runs))
     };
     let table = table.map_err(|error| Failure::from_error(&error))?;
     let format = match arguments.format {
@@ -30,8 +30,8 @@ pub fn results(arguments: &ResultsArguments) -> Result<Ending, Failure> {
     Ok(Ending::Well)
 }
 
-fn options(arguments: &ResultsArguments) -> SummaryOptions {
-    let mut options = SummaryOptions::default();
+fn options(arguments: &ResultsArguments, runs: &Table) -> SummaryOptions {
+    let mut options = SummaryOptions::suited_to(runs);
     if !arguments.columns.is_empty() {
         options.metrics.clone_from(&arguments.columns);
     }

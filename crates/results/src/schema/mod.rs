@@ -12,7 +12,7 @@ mod timings;
 
 pub use epochs::epochs;
 pub use layers::layers;
-pub use runs::{DEFAULT_METRICS, is_setting, runs, runs_fixed};
+pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
 pub use timings::timings;
 

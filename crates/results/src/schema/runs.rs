@@ -100,6 +100,9 @@ pub fn runs(settings: &[ColumnSpec]) -> Schema {
 /// The metrics shown where none are asked for.
 pub const DEFAULT_METRICS: [&str; 2] = ["final_train_error", "final_test_error"];
 
+/// The metrics shown in their place for regression, which has no error.
+pub const LOSS_METRICS: [&str; 2] = ["final_train_loss", "final_test_loss"];
+
 /// Whether a column of `runs` is a setting, and not one of the fixed columns.
 pub fn is_setting(column: &str) -> bool {
     runs_fixed().index(column).is_none()

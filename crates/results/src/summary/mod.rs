@@ -11,7 +11,7 @@ pub use render::{Format, render, short};
 
 use std::cmp::Ordering;
 
-use crate::schema::{DEFAULT_METRICS, is_setting};
+use crate::schema::{DEFAULT_METRICS, LOSS_METRICS, is_setting};
 use crate::statistics::summarise as summarise_values;
 use crate::table::{Cell, ColumnSpec, Kind, Schema, Table, TableError};
 
@@ -36,6 +36,21 @@ impl Default for SummaryOptions {
             sort: None,
             descending: false,
         }
+    }
+}
+
+impl SummaryOptions {
+    /// The default for these runs: errors, or losses where no run has an error (regression).
+    pub fn suited_to(runs: &Table) -> SummaryOptions {
+        let mut options = SummaryOptions::default();
+        let measured = |metric: &String| {
+            runs.f64s(metric)
+                .is_ok_and(|values| values.iter().any(Option::is_some))
+        };
+        if !options.metrics.iter().any(measured) {
+            options.metrics = LOSS_METRICS.map(String::from).to_vec();
+        }
+        options
     }
 }
 
