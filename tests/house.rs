@@ -105,3 +105,16 @@ fn links_in_the_documents_lead_somewhere() {
         broken.join("\n")
     );
 }
+
+#[test]
+fn unsafe_code_lives_in_the_kernels() {
+    // Spelt in two parts, so that this file does not find itself.
+    let word = concat!("un", "safe");
+    let forms = ["{", "fn", "impl"].map(|rest| format!("{word} {rest}"));
+    for path in files("rs") {
+        let inside = path.components().any(|part| part.as_os_str() == "kernels");
+        let text = fs::read_to_string(&path).expect("a source file is text");
+        let found = forms.iter().any(|form| text.contains(form.as_str()));
+        assert!(inside || !found, "{} has {word} code", path.display());
+    }
+}

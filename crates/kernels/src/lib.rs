@@ -23,6 +23,7 @@
 
 pub mod batch_norm;
 pub mod conv2d;
+pub mod counting;
 pub mod isa;
 pub mod lanes;
 pub mod loss;

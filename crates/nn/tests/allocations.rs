@@ -1,44 +1,20 @@
 //! A training step and an evaluation allocate nothing, on one thread and on several.
-//!
-//! The allocator of this program counts; it is the one place outside of `kernels` that needs
-//! `unsafe`, since that is what an allocator is.
-#![allow(unsafe_code)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use reslab_kernels::counting::{CountingAllocator, allocations};
 use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
 use reslab_nn::families::{InitSettings, build, initialize, named};
 use reslab_nn::network::Shape;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: everything is left to the system's allocator; counting touches no memory it manages.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
-        // SAFETY: the caller's promise is the one `System` asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System` with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// The fewest allocations of three rounds: a thread of the pool allocates once for its own queue
 /// when it first finds work, whenever that is.
 fn allocations_of(mut work: impl FnMut()) -> usize {
     let mut round = || {
-        let before = ALLOCATIONS.load(Ordering::SeqCst);
+        let before = allocations();
         work();
-        ALLOCATIONS.load(Ordering::SeqCst) - before
+        allocations() - before
     };
     (0..3).map(|_| round()).min().unwrap_or(0)
 }
