@@ -22,6 +22,7 @@
 #![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
 
 pub mod batch_norm;
+pub mod buffer;
 pub mod conv2d;
 pub mod counting;
 pub mod isa;
@@ -32,5 +33,6 @@ pub mod reduce;
 pub mod update;
 mod vector;
 
+pub use buffer::Buffer;
 pub use isa::{Isa, IsaError};
 pub use lanes::LANES;

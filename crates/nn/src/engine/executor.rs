@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use reslab_kernels::loss::{Targets, Total, cross_entropy, squared_error};
-use reslab_kernels::{Isa, LANES, lanes};
+use reslab_kernels::{Buffer, Isa, LANES, lanes};
 
 use super::backward_plan::{self, BackwardStep, Gradient, Kind};
 use super::compile::{Purpose, compile};
@@ -95,17 +95,16 @@ impl Executor {
         let (program, training) = (&self.plan.program, self.plan.training);
         let outputs = program.tensors[program.logits].shape.len();
         Shard {
-            arena: vec![0.0; if training { self.plan.arena } else { 0 }],
+            arena: Buffer::zeros(if training { self.plan.arena } else { 0 }),
             sums: vec![[0.0; 2]; program.stat_channels],
             norm_sums: vec![[0.0; 2]; if training { program.norm_channels } else { 0 }],
-            parts: vec![
-                0.0;
+            parts: Buffer::zeros(
                 self.phases
                     .iter()
                     .map(|phase| phase.parts)
                     .max()
-                    .unwrap_or(0)
-            ],
+                    .unwrap_or(0),
+            ),
             records: vec![0.0; self.records.len()],
             total: Total::default(),
             logits: vec![0.0; self.shard_images() * outputs],
