@@ -21,6 +21,7 @@
 // one by one, as BLAS does.
 #![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
 
+pub mod ahead;
 pub mod batch_norm;
 pub mod buffer;
 pub mod conv2d;
@@ -33,6 +34,7 @@ pub mod reduce;
 pub mod update;
 mod vector;
 
+pub use ahead::{Ahead, Base};
 pub use buffer::Buffer;
 pub use isa::{Isa, IsaError};
 pub use lanes::LANES;

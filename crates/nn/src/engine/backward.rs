@@ -89,7 +89,7 @@ impl Worker {
 pub(super) struct ConvPass<'a> {
     pub cx: Context<'a>,
     pub conv: &'a Conv,
-    from: Gradient,
+    pub from: Gradient,
     pub frame: Frame,
     /// Place of its part of the gradient.
     pub part: usize,

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::Pair;
-use reslab_kernels::conv2d::winograd::{PATCH, POINTS, TILE};
+use reslab_kernels::conv2d::winograd::{self, PATCH, POINTS, TILE};
 use reslab_kernels::loss::Total;
 use reslab_kernels::pointwise::{Affine, Combination};
-use reslab_kernels::{Buffer, Isa, LANES};
+use reslab_kernels::{Base, Buffer, Isa, LANES};
 
 use super::backward_plan::{BackwardStep, Gradient};
 use super::geometry::Geometry;
@@ -100,6 +100,8 @@ pub(super) struct Worker {
     pub accumulators: Buffer,
     pub places: Vec<usize>,
     pub other_places: Vec<usize>,
+    /// The arena of the shard that this worker turns to next.
+    pub next_arena: Option<Base>,
 }
 
 /// Groups of images whose rows are worked on together.
@@ -181,6 +183,18 @@ impl Plan {
         row_of(tensor.offset, tensor.shape, frame, y)
     }
 
+    /// Some rows of a tensor.
+    pub fn rows(&self, tensor: usize, frame: Frame, rows: Range<usize>) -> Range<usize> {
+        let start = self.row(tensor, frame, rows.start).start;
+        start..start + rows.len() * self.row(tensor, frame, 0).len()
+    }
+
+    /// Some rows of a gradient.
+    pub fn gradient_rows(&self, of: Gradient, frame: Frame, rows: Range<usize>) -> Range<usize> {
+        let start = self.gradient_row(of, frame, rows.start).start;
+        start..start + rows.len() * self.gradient_row(of, frame, 0).len()
+    }
+
     /// Row `y` of a gradient.
     pub fn gradient_row(&self, gradient: Gradient, frame: Frame, y: usize) -> Range<usize> {
         let (tensor, offset) = match gradient {
@@ -219,10 +233,7 @@ impl Plan {
                 lanes = lanes.max(conv.shape.out_channels);
                 if conv.tiled {
                     let shape = &conv.shape;
-                    let tiles = geometry.tiles(TILE);
-                    let len = tiles.transformed_len(shape.group_in())
-                        + tiles.transformed_len(shape.group_out());
-                    transformed = transformed.max(len);
+                    transformed = transformed.max(winograd::scratch_len(shape, TILE));
                     if self.training {
                         strip = strip.max(TILE * shape.width * geometry.pixel);
                         let pairs = shape.out_channels * shape.group_in();
@@ -268,6 +279,7 @@ impl Plan {
             accumulators: zeros(accumulators),
             places: Vec::with_capacity(2 * PATCH),
             other_places: Vec::with_capacity(2 * PATCH),
+            next_arena: None,
         }
     }
 }

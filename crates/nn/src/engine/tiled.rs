@@ -1,24 +1,94 @@
 //! Convolutions by tiles: forward and backward, one row of tiles at a time.
 
-use reslab_kernels::LANES;
+use std::ops::Range;
+
 use reslab_kernels::conv2d::row::Sums;
 use reslab_kernels::conv2d::winograd::strip::{Strip, strip};
 use reslab_kernels::conv2d::winograd::weight::{WeightStrip, add_strip, finish};
 use reslab_kernels::conv2d::winograd::{POINTS, TILE, Tiles};
 
+use reslab_kernels::{Ahead, Base, LANES};
+
 use super::backward::ConvPass;
-use super::backward_plan::Delivery;
+use super::backward_plan::{Delivery, Gradient};
 use super::deliver::{Scratch, deliver};
 use super::forward::{convolution_bias, fill};
 use super::geometry::{Geometry, Ring};
-use super::ir::Conv;
-use super::shard::{Context, Frame, Shard, Worker};
+use super::ir::{Adapter, Conv};
+use super::shard::{Context, Frame, Plan, Shard, Worker};
 
 /// Writes the places of a strip's input rows: from one above row `first` on.
 fn input_rows(ring: Ring, first: usize, tiles: Tiles, height: usize, places: &mut Vec<usize>) {
     places.clear();
     let rows = first..first + tiles.input_rows();
     places.extend(rows.map(|y| ring.row_or_zeros(y.checked_sub(1), height)));
+}
+
+/// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
+/// first rows of the one that comes next.
+fn next_rows(
+    first: usize,
+    height: usize,
+    arena: &[f32],
+    worker: &Worker,
+) -> Option<(Base, Range<usize>)> {
+    let filled = (first + TILE + 1).min(height);
+    if filled < height {
+        return Some((Base::of(arena), filled..(filled + TILE).min(height)));
+    }
+    let last = first + TILE >= height;
+    let next = worker.next_arena.filter(|_| last)?;
+    Some((next, 0..(TILE + 1).min(height)))
+}
+
+/// Adds what the given rows of a convolution's input are made from.
+fn add_sources(
+    plan: &Plan,
+    conv: &Conv,
+    frame: Frame,
+    base: Base,
+    rows: Range<usize>,
+    ahead: &mut Ahead,
+) {
+    let Some(sum) = &conv.fused else {
+        ahead.add(base, plan.rows(conv.input.tensor, frame, rows));
+        return;
+    };
+    for &(view, adapter) in &sum.terms {
+        let height = plan.shape(view.tensor).height;
+        let rows = match adapter {
+            Adapter::Same => rows.clone(),
+            Adapter::Subsample { stride, .. } => {
+                rows.start * stride..(rows.end * stride).min(height)
+            }
+        };
+        ahead.add(base, plan.rows(view.tensor, frame, rows));
+    }
+    ahead.add(base, plan.rows(sum.output, frame, rows));
+}
+
+/// Adds what a delivery of some rows reads and writes.
+fn add_targets(
+    plan: &Plan,
+    delivery: &Delivery,
+    frame: Frame,
+    base: Base,
+    rows: Range<usize>,
+    ahead: &mut Ahead,
+) {
+    for gradient in delivery.base.into_iter().chain(delivery.store) {
+        ahead.add(base, plan.gradient_rows(gradient, frame, rows.clone()));
+    }
+    if delivery.view.norm.is_some() {
+        ahead.add(base, plan.rows(delivery.view.tensor, frame, rows.clone()));
+    }
+    let Some(sum) = &delivery.sum else { return };
+    ahead.add(base, plan.rows(sum.output, frame, rows.clone()));
+    for (adapter, delivery) in &sum.terms {
+        if *adapter == Adapter::Same {
+            add_targets(plan, delivery, frame, base, rows.clone(), ahead);
+        }
+    }
 }
 
 /// Forward: all rows of a frame.
@@ -43,9 +113,13 @@ pub(super) fn convolve(
         }
         let tiles = geometry.tiles(rows);
         input_rows(ring, first, tiles, height, &mut worker.places);
-        let start = cx.plan.row(conv.output, frame, first).start;
-        let end = cx.plan.row(conv.output, frame, first + rows - 1).end;
-        forward_strip(cx, conv, geometry, tiles, &mut arena[start..end], worker);
+        let output = cx.plan.rows(conv.output, frame, first..first + rows);
+        let mut ahead = Ahead::default();
+        ahead.add(Base::of(arena), output.clone());
+        if let Some((base, rows)) = next_rows(first, height, arena, worker) {
+            add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
+        }
+        forward_strip(cx, conv, geometry, tiles, &mut arena[output], ahead, worker);
     }
 }
 
@@ -55,6 +129,7 @@ fn forward_strip(
     geometry: &Geometry,
     tiles: Tiles,
     output: &mut [f32],
+    ahead: Ahead,
     worker: &mut Worker,
 ) {
     let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
@@ -84,6 +159,7 @@ fn forward_strip(
             bias.map(|bias| &bias[first..first + group_out]),
             &mut output[first * LANES..],
             sums,
+            ahead.unless(group > 0),
             &mut worker.transformed,
         );
     }
@@ -119,7 +195,8 @@ impl ConvPass<'_> {
             let tiles = geometry.tiles(rows);
             if geometry.transposed() {
                 input_rows(inputs, first, tiles, height, &mut worker.places);
-                self.accumulate(geometry, tiles, gradients, first, worker);
+                let ahead = self.ahead(first, arena, worker);
+                self.accumulate(geometry, tiles, gradients, first, ahead, worker);
             } else {
                 let rows = first..first + rows;
                 geometry.pairs(rows, inputs, gradients, &mut worker.pairs);
@@ -127,7 +204,10 @@ impl ConvPass<'_> {
             }
             let Some(delivery) = delivery else { continue };
             input_rows(gradients, first, tiles, height, &mut worker.places);
-            self.input_gradient_strip(geometry, tiles, worker);
+            let mut ahead = Ahead::default();
+            let span = first..first + rows;
+            add_targets(cx.plan, delivery, frame, Base::of(arena), span, &mut ahead);
+            self.input_gradient_strip(geometry, tiles, ahead, worker);
             let mut strip = std::mem::take(&mut worker.strip);
             for (y, gradient) in (first..first + rows).zip(strip.chunks_exact_mut(row_len)) {
                 let mut scratch = Scratch {
@@ -144,6 +224,20 @@ impl ConvPass<'_> {
         }
     }
 
+    /// What the strip after the one at row `first` reads.
+    fn ahead(self, first: usize, arena: &[f32], worker: &Worker) -> Ahead {
+        let mut ahead = Ahead::default();
+        let (plan, frame) = (self.cx.plan, self.frame);
+        if let Some((base, rows)) = next_rows(first, self.conv.shape.height, arena, worker) {
+            ahead.add(base, plan.gradient_rows(self.from, frame, rows.clone()));
+            if matches!(self.from, Gradient::Norm(_)) {
+                ahead.add(base, plan.rows(self.conv.output, frame, rows.clone()));
+            }
+            ahead.add(base, plan.rows(self.conv.input.tensor, frame, rows));
+        }
+        ahead
+    }
+
     /// Adds a strip's part to the accumulators of the weight gradient.
     fn accumulate(
         self,
@@ -151,6 +245,7 @@ impl ConvPass<'_> {
         tiles: Tiles,
         gradients: Ring,
         first: usize,
+        ahead: Ahead,
         worker: &mut Worker,
     ) {
         let shape = &self.conv.shape;
@@ -176,13 +271,20 @@ impl ConvPass<'_> {
                 &worker.gradients[group * group_out * LANES..],
                 &worker.other_places,
                 &mut worker.accumulators[group * len..][..len],
+                ahead.unless(group > 0),
                 &mut worker.transformed,
             );
         }
     }
 
     /// Four rows of the input's gradient, into the worker's strip.
-    fn input_gradient_strip(self, geometry: &Geometry, tiles: Tiles, worker: &mut Worker) {
+    fn input_gradient_strip(
+        self,
+        geometry: &Geometry,
+        tiles: Tiles,
+        ahead: Ahead,
+        worker: &mut Worker,
+    ) {
         let shape = &self.conv.shape;
         let (group_in, group_out) = (shape.group_in(), shape.group_out());
         let sizes = Strip {
@@ -203,6 +305,7 @@ impl ConvPass<'_> {
                 None,
                 &mut worker.strip[group * group_in * LANES..],
                 None,
+                ahead.unless(group > 0),
                 &mut worker.transformed,
             );
         }

@@ -86,11 +86,20 @@ impl Tiles {
     pub const fn gradient_pixels(self) -> usize {
         TILE * self.across()
     }
+}
 
-    /// Floats of the transformed numbers of `channels` channels.
-    pub const fn transformed_len(self, channels: usize) -> usize {
-        self.count() * tile_len(channels)
-    }
+/// Floats of scratch that is enough for strips of `rows` rows: forward and both gradients.
+pub const fn scratch_len(shape: &Conv2dShape, rows: usize) -> usize {
+    let tiles = Tiles {
+        width: shape.width,
+        rows,
+    };
+    let (ins, outs) = (shape.group_in(), shape.group_out());
+    let forward = strip::scratch_len(tiles, ins, outs);
+    let backward = strip::scratch_len(tiles, outs, ins);
+    let weight = weight::scratch_len(tiles, ins, outs);
+    let most = if forward > backward { forward } else { backward };
+    if weight > most { weight } else { most }
 }
 
 /// Floats from one point to the next: all channels of a tile, and a line more, so that points do
@@ -99,7 +108,10 @@ const fn point_len(channels: usize) -> usize {
     (channels + 1) * LANES
 }
 
-/// Floats from one tile to the next.
-const fn tile_len(channels: usize) -> usize {
-    POINTS * point_len(channels)
+/// Points of two rows, which are worked on together.
+const PAIR_POINTS: usize = 2 * PATCH;
+
+/// Floats from one tile to the next, of the points of two rows.
+const fn pair_len(channels: usize) -> usize {
+    PAIR_POINTS * point_len(channels)
 }

@@ -1,8 +1,15 @@
 //! A strip of outputs: forward, or the gradient with respect to the input.
+//!
+//! Two tiles at a time, and of those two rows of points at a time, so that what is transformed is
+//! multiplied while it is in the nearest cache: twelve points of the inputs, their products for a
+//! tile of channels, and four columns of what each row gives. Six rows of columns then give the
+//! outputs.
 
 use super::super::pack::tile_width;
 use super::super::row::Sums;
-use super::{PATCH, POINTS, TILE, Tiles, point_len, tile_len, transform};
+use super::transform::PAIRS;
+use super::{PAIR_POINTS, PATCH, POINTS, TILE, Tiles, pair_len, point_len, transform};
+use crate::ahead::{Ahead, Feeder, fetch};
 use crate::vector::{Vector, dispatch};
 use crate::{Isa, LANES};
 
@@ -23,10 +30,33 @@ pub struct Strip {
     pub out_row: usize,
 }
 
+/// Widest tile of channels of any instruction set.
+const WIDEST: usize = 8;
+/// Vectors of columns that an output channel of a tile has: four in each row of points.
+const COLUMNS: usize = PATCH * TILE;
+
+/// Tiles that are worked on together.
+const BLOCK: usize = 2;
+
+/// Floats of scratch for inputs, products and columns.
+const fn parts(ins: usize, outs: usize) -> [usize; 3] {
+    [
+        BLOCK * pair_len(ins),
+        BLOCK * PAIR_POINTS * WIDEST * LANES,
+        BLOCK * outs * COLUMNS * LANES,
+    ]
+}
+
+/// Floats of scratch for a strip of those tiles, `ins` channels in and `outs` out.
+pub(super) const fn scratch_len(_: Tiles, ins: usize, outs: usize) -> usize {
+    let [inputs, products, columns] = parts(ins, outs);
+    inputs + products + columns
+}
+
 impl Strip {
     /// Floats of scratch.
     pub const fn scratch_len(&self) -> usize {
-        self.tiles.transformed_len(self.in_channels) + self.tiles.transformed_len(self.out_channels)
+        scratch_len(self.tiles, self.in_channels, self.out_channels)
     }
 }
 
@@ -41,18 +71,24 @@ struct Raw {
     shift: *const f32,
     sum: *mut f32,
     square: *mut f32,
+    ahead: Ahead,
+    /// Points of the inputs, `(tile, point, channel)`.
     inputs: *mut f32,
+    /// Their products, `(tile, point, channel of the tile)`.
     products: *mut f32,
+    /// `(tile, channel, row of points, column)`.
+    columns: *mut f32,
 }
 
 /// Writes a strip of a convolution.
 ///
 /// `rows` says where, in `input`, the pixel left of the first output pixel lies in each of
 /// [`Tiles::input_rows`] rows, of which [`Tiles::input_pixels`] pixels are read. `weights` are those
-/// of [`super::pack`] for one group. `output` gets `out_channels × 16` floats at each pixel.
+/// of [`super::pack`] for one group. `output` gets `out_channels × 16` floats at each pixel. What
+/// lies `ahead` is asked for meanwhile.
 ///
 /// Cost: 72 FLOPs a tile, image and pair of channels (4.5 a pixel, a direct convolution has 18),
-/// about 290 a tile, image and input channel, and 240 a tile, image and output channel.
+/// about 340 a tile, image and input channel, and 240 a tile, image and output channel.
 pub fn strip(
     isa: Isa,
     strip: Strip,
@@ -62,6 +98,7 @@ pub fn strip(
     bias: Option<&[f32]>,
     output: &mut [f32],
     sums: Option<Sums<'_>>,
+    ahead: Ahead,
     scratch: &mut [f32],
 ) {
     let tiles = strip.tiles;
@@ -89,7 +126,9 @@ pub fn strip(
         "one bias a channel"
     );
     assert!(scratch.len() >= strip.scratch_len(), "scratch of a strip");
-    let (inputs, products) = scratch.split_at_mut(tiles.transformed_len(strip.in_channels));
+    let [inputs_len, products_len, _] = parts(strip.in_channels, strip.out_channels);
+    let (inputs, rest) = scratch.split_at_mut(inputs_len);
+    let (products, columns) = rest.split_at_mut(products_len);
     let mut raw = Raw {
         strip,
         input: input.as_ptr(),
@@ -100,8 +139,10 @@ pub fn strip(
         shift: std::ptr::null(),
         sum: std::ptr::null_mut(),
         square: std::ptr::null_mut(),
+        ahead,
         inputs: inputs.as_mut_ptr(),
         products: products.as_mut_ptr(),
+        columns: columns.as_mut_ptr(),
     };
     if let Some(sums) = sums {
         let lanes = strip.out_channels * LANES;
@@ -117,108 +158,152 @@ pub fn strip(
 
 #[inline(always)]
 unsafe fn whole<V: Vector>(raw: Raw) {
-    transform_inputs::<V>(&raw);
-    multiply::<V>(&raw);
-    if raw.sum.is_null() {
-        transform_outputs::<V, false>(&raw);
-    } else {
-        transform_outputs::<V, true>(&raw);
-    }
-}
-
-#[inline(always)]
-unsafe fn transform_inputs<V: Vector>(raw: &Raw) {
     let strip = raw.strip;
     let across = strip.tiles.across();
-    let point = point_len(strip.in_channels);
-    for tile in 0..strip.tiles.count() {
-        let (down, right) = (tile / across, tile % across);
-        let first = right * TILE * strip.in_step;
-        let mut rows = [std::ptr::null(); PATCH];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = raw.input.add(*raw.rows.add(down * TILE + i) + first);
-        }
-        let to = raw.inputs.add(tile * tile_len(strip.in_channels));
-        for at in (0..strip.in_channels * LANES).step_by(V::LANES) {
-            let rows = rows.map(|row| row.add(at));
-            transform::patch::<V>(rows, strip.in_step, to.add(at), point);
-        }
-    }
-}
-
-/// At each point, mixes the channels of all tiles.
-#[inline(always)]
-unsafe fn multiply<V: Vector>(raw: &Raw) {
-    let strip = raw.strip;
-    for point in 0..POINTS {
-        let weights = raw
-            .weights
-            .add(point * strip.in_channels * strip.out_channels);
-        for lane in (0..LANES).step_by(V::LANES) {
-            let mut channel = 0;
-            while channel < strip.out_channels {
-                let width = tile_width(strip.out_channels - channel, V::TILE);
-                let from = raw.inputs.add(point * point_len(strip.in_channels) + lane);
-                let to = raw
-                    .products
-                    .add(point * point_len(strip.out_channels) + channel * LANES + lane);
-                let weights = weights.add(channel * strip.in_channels);
-                match (width, V::LANES) {
-                    (8, _) => tiles::<V, 8, 3>(strip, from, weights, to),
-                    (4, 16) => tiles::<V, 4, 6>(strip, from, weights, to),
-                    (4, _) => tiles::<V, 4, 2>(strip, from, weights, to),
-                    (2, 16) => tiles::<V, 2, 6>(strip, from, weights, to),
-                    (2, _) => tiles::<V, 2, 4>(strip, from, weights, to),
-                    _ => tiles::<V, 1, 6>(strip, from, weights, to),
+    let pairs = strip.in_channels * strip.out_channels.div_ceil(V::TILE);
+    let iterations = POINTS * V::PARTS * pairs * strip.tiles.count().div_ceil(BLOCK);
+    let mut feeder = Feeder::new(raw.ahead, iterations, raw.weights);
+    for down in 0..strip.tiles.down() {
+        for right in (0..across).step_by(BLOCK) {
+            let count = BLOCK.min(across - right);
+            for pair in 0..PAIRS.len() {
+                transform_inputs::<V>(&raw, (down, right), count, pair);
+                multiply::<V>(&raw, count, pair, &mut feeder);
+            }
+            for tile in 0..count {
+                if raw.sum.is_null() {
+                    transform_outputs::<V, false>(&raw, (down, right + tile), tile);
+                } else {
+                    transform_outputs::<V, true>(&raw, (down, right + tile), tile);
                 }
-                channel += width;
             }
         }
     }
 }
 
-/// `K` output channels of all tiles, at most `P` at a time and evenly.
+/// Two rows of points of one or two tiles, of which the first is `tile`.
 #[inline(always)]
-unsafe fn tiles<V: Vector, const K: usize, const P: usize>(
-    strip: Strip,
-    from: *const f32,
-    weights: *const f32,
-    to: *mut f32,
-) {
-    let count = strip.tiles.count();
-    let (from_step, to_step) = (tile_len(strip.in_channels), tile_len(strip.out_channels));
-    let mut tile = 0;
-    while tile < count {
-        let left = count - tile;
-        let pieces = left.div_ceil(P);
-        let now = left.div_ceil(pieces);
-        let (from, to) = (from.add(tile * from_step), to.add(tile * to_step));
-        match now {
-            1 => product::<V, K, 1>(strip, from, weights, to),
-            2 => product::<V, K, 2>(strip, from, weights, to),
-            3 if P >= 3 => product::<V, K, 3>(strip, from, weights, to),
-            4 if P >= 4 => product::<V, K, 4>(strip, from, weights, to),
-            5 if P >= 6 => product::<V, K, 5>(strip, from, weights, to),
-            _ if P >= 6 => product::<V, K, 6>(strip, from, weights, to),
-            _ => product::<V, K, 1>(strip, from, weights, to),
-        }
-        tile += now;
+unsafe fn transform_inputs<V: Vector>(raw: &Raw, tile: (usize, usize), count: usize, pair: usize) {
+    match (pair, count) {
+        (0, 1) => transform_pair::<V, 0, 6>(raw, tile),
+        (1, 1) => transform_pair::<V, 1, 6>(raw, tile),
+        (_, 1) => transform_pair::<V, 2, 6>(raw, tile),
+        (0, _) => transform_pair::<V, 0, 10>(raw, tile),
+        (1, _) => transform_pair::<V, 1, 10>(raw, tile),
+        (_, _) => transform_pair::<V, 2, 10>(raw, tile),
     }
 }
 
+#[inline(always)]
+unsafe fn transform_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
+    raw: &Raw,
+    (down, right): (usize, usize),
+) {
+    let strip = raw.strip;
+    let point = point_len(strip.in_channels);
+    let first = right * TILE * strip.in_step;
+    let mut rows = [std::ptr::null(); PATCH];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = raw.input.add(*raw.rows.add(down * TILE + i) + first);
+    }
+    for at in (0..strip.in_channels * LANES).step_by(V::LANES) {
+        let rows = rows.map(|row| row.add(at));
+        let to = raw.inputs.add(at);
+        transform::patch_pair::<V, PAIR, COLUMNS>(rows, strip.in_step, to, point);
+    }
+}
+
+/// Mixes the channels of `count` tiles at the points of two rows, and makes columns of them.
+#[inline(always)]
+unsafe fn multiply<V: Vector>(raw: &Raw, count: usize, pair: usize, feeder: &mut Feeder) {
+    let strip = raw.strip;
+    for lane in (0..LANES).step_by(V::LANES) {
+        let mut channel = 0;
+        while channel < strip.out_channels {
+            let width = tile_width(strip.out_channels - channel, V::TILE);
+            let at = At {
+                count,
+                pair,
+                channel,
+                lane,
+            };
+            match width {
+                8 => points::<V, 8>(raw, at, feeder),
+                4 => points::<V, 4>(raw, at, feeder),
+                2 => points::<V, 2>(raw, at, feeder),
+                _ => points::<V, 1>(raw, at, feeder),
+            }
+            channel += width;
+        }
+    }
+}
+
+/// Tiles of a block, pair of rows of points, first channel of a tile of channels, first lane.
+#[derive(Clone, Copy)]
+struct At {
+    count: usize,
+    pair: usize,
+    channel: usize,
+    lane: usize,
+}
+
+/// `K` output channels at the points of two rows.
+#[inline(always)]
+unsafe fn points<V: Vector, const K: usize>(raw: &Raw, at: At, feeder: &mut Feeder) {
+    let strip = raw.strip;
+    for (half, row) in PAIRS[at.pair].into_iter().enumerate() {
+        for j in 0..PATCH {
+            let matrix = (row * PATCH + j) * strip.in_channels * strip.out_channels;
+            let weights = raw.weights.add(matrix + at.channel * strip.in_channels);
+            let place = half * PATCH + j;
+            let from = raw
+                .inputs
+                .add(place * point_len(strip.in_channels) + at.lane);
+            let to = raw.products.add(place * K * LANES + at.lane);
+            if at.count == BLOCK {
+                product::<V, K, BLOCK>(strip, from, weights, to, feeder);
+            } else {
+                product::<V, K, 1>(strip, from, weights, to, feeder);
+            }
+        }
+    }
+    for tile in 0..at.count {
+        for k in 0..K {
+            let channel = (tile * strip.out_channels + at.channel + k) * COLUMNS;
+            for (half, row) in PAIRS[at.pair].into_iter().enumerate() {
+                let mut m = [V::zero(); PATCH];
+                for (j, m) in m.iter_mut().enumerate() {
+                    let place = (tile * 2 + half) * PATCH + j;
+                    *m = V::load(raw.products.add((place * K + k) * LANES + at.lane));
+                }
+                let to = raw.columns.add((channel + row * TILE) * LANES + at.lane);
+                for (column, y) in transform::output(m).into_iter().enumerate() {
+                    y.store(to.add(column * LANES));
+                }
+            }
+        }
+    }
+}
+
+/// `K` output channels of `P` tiles at one point.
 #[inline(always)]
 unsafe fn product<V: Vector, const K: usize, const P: usize>(
     strip: Strip,
     mut from: *const f32,
     mut weights: *const f32,
     to: *mut f32,
+    feeder: &mut Feeder,
 ) {
-    let (from_step, to_step) = (tile_len(strip.in_channels), tile_len(strip.out_channels));
+    let step = pair_len(strip.in_channels);
+    let rate = feeder.rate;
+    let (mut wanted, wanted_step) = feeder.take(strip.in_channels);
     let mut sums = [[V::zero(); K]; P];
     for _ in 0..strip.in_channels {
+        fetch::<V>(wanted, rate);
+        wanted = wanted.wrapping_add(wanted_step);
         let mut images = [V::zero(); P];
         for (p, images) in images.iter_mut().enumerate() {
-            *images = V::load(from.add(p * from_step));
+            *images = V::load(from.add(p * step));
         }
         for k in 0..K {
             let w = V::splat(*weights.add(k));
@@ -231,54 +316,50 @@ unsafe fn product<V: Vector, const K: usize, const P: usize>(
     }
     for (p, sums) in sums.iter().enumerate() {
         for (k, sum) in sums.iter().enumerate() {
-            sum.store(to.add(p * to_step + k * LANES));
+            sum.store(to.add((p * PAIR_POINTS * K + k) * LANES));
         }
     }
 }
 
+/// The outputs of the tile in row `down` and column `right`, the `tile`-th of its block.
 #[inline(always)]
-unsafe fn transform_outputs<V: Vector, const SUMS: bool>(raw: &Raw) {
+unsafe fn transform_outputs<V: Vector, const SUMS: bool>(
+    raw: &Raw,
+    (down, right): (usize, usize),
+    tile: usize,
+) {
     let strip = raw.strip;
-    let across = strip.tiles.across();
-    for tile in 0..strip.tiles.count() {
-        let (row, column) = (tile / across * TILE, tile % across * TILE);
-        let rows = TILE.min(strip.tiles.rows - row);
-        let columns = TILE.min(strip.tiles.width - column);
-        let from = raw.products.add(tile * tile_len(strip.out_channels));
-        let to = raw
-            .output
-            .add(row * strip.out_row + column * strip.out_step);
-        for channel in 0..strip.out_channels {
-            for part in 0..V::PARTS {
-                let at = channel * LANES + part * V::LANES;
-                let y = output_tile::<V>(raw, channel, from.add(at));
-                if rows == TILE && columns == TILE {
-                    put::<V, SUMS>(raw, channel, at, y, to, TILE, TILE);
-                } else {
-                    put::<V, SUMS>(raw, channel, at, y, to, rows, columns);
-                }
+    let (row, column) = (down * TILE, right * TILE);
+    let rows = TILE.min(strip.tiles.rows - row);
+    let columns = TILE.min(strip.tiles.width - column);
+    let to = raw
+        .output
+        .add(row * strip.out_row + column * strip.out_step);
+    for channel in 0..strip.out_channels {
+        let from = (tile * strip.out_channels + channel) * COLUMNS * LANES;
+        for part in 0..V::PARTS {
+            let lane = part * V::LANES;
+            let y = output_tile::<V>(raw, channel, raw.columns.add(from + lane));
+            let at = channel * LANES + lane;
+            if rows == TILE && columns == TILE {
+                put::<V, SUMS>(raw, channel, at, y, to, TILE, TILE);
+            } else {
+                put::<V, SUMS>(raw, channel, at, y, to, rows, columns);
             }
         }
     }
 }
 
-/// `Aᵀ m A + bias`.
+/// The outputs of a tile, `y[column][row]`: `Aᵀ` down the columns, and the bias.
 #[inline(always)]
 unsafe fn output_tile<V: Vector>(raw: &Raw, channel: usize, from: *const f32) -> [[V; TILE]; TILE] {
-    let point = point_len(raw.strip.out_channels);
-    let mut down = [[V::zero(); PATCH]; TILE];
-    for column in 0..PATCH {
+    let mut y = [[V::zero(); TILE]; TILE];
+    for (column, y) in y.iter_mut().enumerate() {
         let mut m = [V::zero(); PATCH];
         for (row, m) in m.iter_mut().enumerate() {
-            *m = V::load(from.add((row * PATCH + column) * point));
+            *m = V::load(from.add((row * TILE + column) * LANES));
         }
-        for (down, y) in down.iter_mut().zip(transform::output(m)) {
-            down[column] = y;
-        }
-    }
-    let mut y = [[V::zero(); TILE]; TILE];
-    for (y, down) in y.iter_mut().zip(down) {
-        *y = transform::output(down);
+        *y = transform::output(m);
     }
     if !raw.bias.is_null() {
         let bias = V::splat(*raw.bias.add(channel));
@@ -301,8 +382,8 @@ unsafe fn put<V: Vector, const SUMS: bool>(
     columns: usize,
 ) {
     let strip = raw.strip;
-    for (row, y) in y.iter().enumerate().take(rows) {
-        for (column, y) in y.iter().enumerate().take(columns) {
+    for (column, y) in y.iter().enumerate().take(columns) {
+        for (row, y) in y.iter().enumerate().take(rows) {
             y.store(to.add(row * strip.out_row + column * strip.out_step + at));
         }
     }
@@ -310,8 +391,8 @@ unsafe fn put<V: Vector, const SUMS: bool>(
         let shift = V::splat(*raw.shift.add(channel));
         let mut sum = V::load(raw.sum.add(at));
         let mut square = V::load(raw.square.add(at));
-        for y in y.iter().take(rows) {
-            for y in y.iter().take(columns) {
+        for y in y.iter().take(columns) {
+            for y in y.iter().take(rows) {
                 let y = y.sub(shift);
                 sum = sum.add(y);
                 square = y.mul_add(y, square);

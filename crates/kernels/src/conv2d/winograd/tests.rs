@@ -9,7 +9,7 @@ use super::strip::{Strip, strip};
 use super::weight::{WeightStrip, add_strip, finish};
 use super::{PATCH, TILE, Tiles, pack};
 use crate::conv2d::Conv2dShape;
-use crate::{Isa, LANES};
+use crate::{Ahead, Base, Isa, LANES};
 
 /// An image in rows with a margin of one pixel on the left and as many on the right as tiles of 4
 /// reach past it; last comes a row of zeros.
@@ -46,6 +46,13 @@ impl Padded {
         };
         (0..count).map(place).collect()
     }
+}
+
+/// Something to ask for; it changes no number.
+fn ahead_of(values: &[f32]) -> Ahead {
+    let mut ahead = Ahead::default();
+    ahead.add(Base::of(values), 0..values.len());
+    ahead
 }
 
 fn strips(s: &Conv2dShape, most: usize) -> impl Iterator<Item = (usize, Tiles)> {
@@ -103,6 +110,7 @@ fn convolve(
                 bias.map(|bias| &bias[out..out + s.group_out()]),
                 &mut output[first * out_row + out * LANES..],
                 Some(sums),
+                ahead_of(input),
                 &mut vec![f32::NAN; sizes.scratch_len()],
             );
         }
@@ -145,6 +153,7 @@ fn weight_gradient(
                 &gradients.values[group * outs * LANES..],
                 &gradients.rows(first, 0, TILE * tiles.down(), 0),
                 &mut accumulators,
+                ahead_of(input),
                 &mut vec![f32::NAN; sizes.scratch_len()],
             );
         }

@@ -4,7 +4,7 @@
 //! which keeps rounding errors within about 2.5 times those of a direct convolution (±1 and ±2, the
 //! usual choice, gives 5 to 8 times), and with squares that `f32` holds exactly.
 
-use super::PATCH;
+use super::{PATCH, TILE};
 use crate::vector::Vector;
 
 /// The finite points, in order: 0, a, −a, b, −b.
@@ -21,30 +21,36 @@ pub const SCALES: [f64; 3] = {
     [aa * bb, 2.0 * aa * (aa - bb), 2.0 * bb * (bb - aa)]
 };
 
-/// Points 0, a, −a of `Bᵀ d`.
+/// The rows of points that are transformed together: 0 and ∞, ±a, ±b.
+pub const PAIRS: [[usize; 2]; 3] = [[0, 5], [1, 2], [3, 4]];
+
+/// The rows [`PAIRS`]`[PAIR]` of `Bᵀ d`, of what `d` gives.
 #[inline(always)]
-pub unsafe fn data_low<V: Vector>(d: [V; PATCH]) -> [V; 3] {
-    let zero = d[2].mul_add(V::splat(-(AA + BB)), d[4]);
-    let even = d[2].mul_add(V::splat(-BB), d[4]);
-    let odd = d[1].mul_add(V::splat(-BB), d[3]);
+pub unsafe fn data_pair<V: Vector, const PAIR: usize>(d: impl Fn(usize) -> V) -> [V; 2] {
+    if PAIR == 0 {
+        let zero = d(2).mul_add(V::splat(-(AA + BB)), d(4));
+        let infinity = d(3).mul_add(V::splat(-(AA + BB)), d(5));
+        return [
+            d(0).mul_add(V::splat(AA * BB), zero),
+            d(1).mul_add(V::splat(AA * BB), infinity),
+        ];
+    }
+    let (square, point) = if PAIR == 1 { (BB, A) } else { (AA, B) };
+    let even = d(2).mul_add(V::splat(-square), d(4));
+    let odd = d(1).mul_add(V::splat(-square), d(3));
     [
-        d[0].mul_add(V::splat(AA * BB), zero),
-        odd.mul_add(V::splat(A), even),
-        odd.mul_add(V::splat(-A), even),
+        odd.mul_add(V::splat(point), even),
+        odd.mul_add(V::splat(-point), even),
     ]
 }
 
-/// Points b, −b, ∞ of `Bᵀ d`.
+/// `Bᵀ d`.
 #[inline(always)]
-pub unsafe fn data_high<V: Vector>(d: [V; PATCH]) -> [V; 3] {
-    let even = d[2].mul_add(V::splat(-AA), d[4]);
-    let odd = d[1].mul_add(V::splat(-AA), d[3]);
-    let infinity = d[3].mul_add(V::splat(-(AA + BB)), d[5]);
-    [
-        odd.mul_add(V::splat(B), even),
-        odd.mul_add(V::splat(-B), even),
-        d[1].mul_add(V::splat(AA * BB), infinity),
-    ]
+pub unsafe fn data<V: Vector>(d: [V; PATCH]) -> [V; PATCH] {
+    let ends = data_pair::<V, 0>(|i| d[i]);
+    let near = data_pair::<V, 1>(|i| d[i]);
+    let far = data_pair::<V, 2>(|i| d[i]);
+    [ends[0], near[0], near[1], far[0], far[1], ends[1]]
 }
 
 /// `Aᵀ m`: four outputs.
@@ -103,39 +109,66 @@ pub fn filter(g: [f64; 3]) -> [f64; PATCH] {
     at
 }
 
-/// Transforms a patch of 6 × 6 vectors: `Bᵀ d B`. `rows` point at the first column, columns are
-/// `step` floats apart, and point `p` goes to `to + p · point`.
+/// The rows [`PAIRS`]`[PAIR]` of the transform of four gradients, of what `g` gives.
 #[inline(always)]
-pub unsafe fn patch<V: Vector>(rows: [*const f32; PATCH], step: usize, to: *mut f32, point: usize) {
-    half_patch::<V, false>(rows, step, to, point);
-    half_patch::<V, true>(rows, step, to, point);
+pub unsafe fn gradient_pair<V: Vector, const PAIR: usize>(g: impl Fn(usize) -> V) -> [V; 2] {
+    if PAIR == 0 {
+        return [g(0), g(3)];
+    }
+    let (square, point) = if PAIR == 1 { (AA, A) } else { (BB, B) };
+    let even = g(2).mul_add(V::splat(square), g(0));
+    let odd = g(3).mul_add(V::splat(square), g(1));
+    [
+        odd.mul_add(V::splat(point), even),
+        odd.mul_add(V::splat(-point), even),
+    ]
 }
 
-/// Three of the six rows of points: all that registers hold at once.
+/// Transforms the patches of one or two (`COLUMNS` = 6 or 10) neighbouring tiles to the points in
+/// two rows: `(Bᵀ d B)[i, ·]`. `rows` point at the first column, columns are `step` floats apart.
+/// Point `j` of a tile's first row goes to `to + j · point`, of its second to `6 · point` more, and
+/// the second tile to `12 · point` more.
 #[inline(always)]
-unsafe fn half_patch<V: Vector, const HIGH: bool>(
+pub unsafe fn patch_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
     rows: [*const f32; PATCH],
     step: usize,
     to: *mut f32,
     point: usize,
 ) {
-    let mut down = [[V::zero(); PATCH]; 3];
-    for column in 0..PATCH {
-        let mut d = [V::zero(); PATCH];
-        for (d, row) in d.iter_mut().zip(rows) {
-            *d = V::load(row.add(column * step));
-        }
-        let half = if HIGH { data_high(d) } else { data_low(d) };
-        for (down, half) in down.iter_mut().zip(half) {
-            down[column] = half;
+    let mut down = [[V::zero(); COLUMNS]; 2];
+    for column in 0..COLUMNS {
+        let pair = data_pair::<V, PAIR>(|i| V::load(rows[i].add(column * step)));
+        down[0][column] = pair[0];
+        down[1][column] = pair[1];
+    }
+    for tile in 0..(COLUMNS - 2) / TILE {
+        for (i, down) in down.iter().enumerate() {
+            let columns = std::array::from_fn(|j| down[tile * TILE + j]);
+            for (j, value) in data(columns).into_iter().enumerate() {
+                let place = (tile * 2 + i) * PATCH + j;
+                value.store(to.add(place * point));
+            }
         }
     }
-    let first = if HIGH { 3 } else { 0 };
+}
+
+/// Transforms a tile of 4 × 4 gradients to the points in two rows; see [`patch_pair`].
+#[inline(always)]
+pub unsafe fn gradient_tile_pair<V: Vector, const PAIR: usize>(
+    rows: [*const f32; TILE],
+    step: usize,
+    to: *mut f32,
+    point: usize,
+) {
+    let mut down = [[V::zero(); TILE]; 2];
+    for column in 0..TILE {
+        let pair = gradient_pair::<V, PAIR>(|i| V::load(rows[i].add(column * step)));
+        down[0][column] = pair[0];
+        down[1][column] = pair[1];
+    }
     for (i, down) in down.into_iter().enumerate() {
-        let low = data_low(down);
-        let high = data_high(down);
-        for (j, value) in low.into_iter().chain(high).enumerate() {
-            value.store(to.add(((first + i) * PATCH + j) * point));
+        for (j, value) in gradient(down).into_iter().enumerate() {
+            value.store(to.add((i * PATCH + j) * point));
         }
     }
 }

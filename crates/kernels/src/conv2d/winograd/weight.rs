@@ -4,7 +4,9 @@
 //! 36 points become 9 taps. The input is read transposed, `(pixel, image, channel)`, so that
 //! channels fill a register and nothing has to be summed over lanes; channels in are in sixteens.
 
-use super::{PATCH, POINTS, TILE, Tiles, point_len, tile_len, transform};
+use super::transform::PAIRS;
+use super::{PATCH, POINTS, TILE, Tiles, pair_len, point_len, transform};
+use crate::ahead::{Ahead, Feeder, fetch};
 use crate::vector::{Vector, dispatch};
 use crate::{Isa, LANES};
 
@@ -23,10 +25,15 @@ pub struct WeightStrip {
     pub out_step: usize,
 }
 
+/// Floats of scratch for a strip of those tiles.
+pub(super) const fn scratch_len(_: Tiles, ins: usize, outs: usize) -> usize {
+    pair_len(ins) + pair_len(outs)
+}
+
 impl WeightStrip {
     /// Floats of scratch.
     pub const fn scratch_len(&self) -> usize {
-        self.tiles.transformed_len(self.in_channels) + self.tiles.transformed_len(self.out_channels)
+        scratch_len(self.tiles, self.in_channels, self.out_channels)
     }
 
     /// Floats of the accumulators.
@@ -43,7 +50,10 @@ struct Raw {
     gradient: *const f32,
     gradient_rows: *const usize,
     accumulators: *mut f32,
+    ahead: Ahead,
+    /// Points of two rows of a tile's inputs, `(point, image, channel)`.
     inputs: *mut f32,
+    /// Those of its gradients, `(point, channel, image)`.
     gradients: *mut f32,
 }
 
@@ -52,7 +62,7 @@ struct Raw {
 /// `rows` says where, in the transposed `input`, the pixel left of the first output pixel lies in
 /// each of [`Tiles::input_rows`] rows; `gradient_rows` where the first pixel lies in each row of
 /// the gradient's tiles, of which [`Tiles::gradient_pixels`] pixels are read: those outside of the
-/// image must be zeros, and so must lanes without an image.
+/// image must be zeros, and so must lanes without an image. What lies `ahead` is asked for meanwhile.
 ///
 /// Cost: 72 FLOPs a tile, image and pair of channels.
 pub fn add_strip(
@@ -63,6 +73,7 @@ pub fn add_strip(
     gradient: &[f32],
     gradient_rows: &[usize],
     accumulators: &mut [f32],
+    ahead: Ahead,
     scratch: &mut [f32],
 ) {
     let tiles = strip.tiles;
@@ -101,7 +112,7 @@ pub fn add_strip(
         "accumulators of a group"
     );
     assert!(scratch.len() >= strip.scratch_len(), "scratch of a strip");
-    let (inputs, gradients) = scratch.split_at_mut(tiles.transformed_len(strip.in_channels));
+    let (inputs, gradients) = scratch.split_at_mut(pair_len(strip.in_channels));
     let raw = Raw {
         strip,
         input: input.as_ptr(),
@@ -109,6 +120,7 @@ pub fn add_strip(
         gradient: gradient.as_ptr(),
         gradient_rows: gradient_rows.as_ptr(),
         accumulators: accumulators.as_mut_ptr(),
+        ahead,
         inputs: inputs.as_mut_ptr(),
         gradients: gradients.as_mut_ptr(),
     };
@@ -117,72 +129,61 @@ pub fn add_strip(
 
 #[inline(always)]
 unsafe fn whole<V: Vector>(raw: Raw) {
-    transform_inputs::<V>(&raw);
-    transform_gradients::<V>(&raw);
-    multiply::<V>(&raw);
-}
-
-#[inline(always)]
-unsafe fn transform_inputs<V: Vector>(raw: &Raw) {
     let strip = raw.strip;
     let across = strip.tiles.across();
+    let pairs = (strip.in_channels / LANES) * strip.out_channels.div_ceil(16);
+    let iterations = POINTS * strip.tiles.count() * pairs * LANES;
+    let mut feeder = Feeder::new(raw.ahead, iterations, raw.gradient);
+    for tile in 0..strip.tiles.count() {
+        let at = (tile / across * TILE, tile % across * TILE);
+        for pair in 0..PAIRS.len() {
+            match pair {
+                0 => transform_pair::<V, 0>(&raw, at),
+                1 => transform_pair::<V, 1>(&raw, at),
+                _ => transform_pair::<V, 2>(&raw, at),
+            }
+            multiply::<V>(&raw, pair, &mut feeder);
+        }
+    }
+}
+
+/// Two rows of the points of the tile whose first output is at row `down`, column `right`.
+#[inline(always)]
+unsafe fn transform_pair<V: Vector, const PAIR: usize>(raw: &Raw, (down, right): (usize, usize)) {
+    let strip = raw.strip;
     let pixel = strip.in_channels_all * LANES;
     let point = point_len(strip.in_channels);
-    for tile in 0..strip.tiles.count() {
-        let (down, right) = (tile / across, tile % across);
-        let mut rows = [std::ptr::null(); PATCH];
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = raw
-                .input
-                .add(*raw.rows.add(down * TILE + i) + right * TILE * pixel);
-        }
-        let to = raw.inputs.add(tile * tile_len(strip.in_channels));
-        for image in 0..LANES {
-            for channel in (0..strip.in_channels).step_by(V::LANES) {
-                let from = image * strip.in_channels_all + channel;
-                let rows = rows.map(|row| row.add(from));
-                let to = to.add(image * strip.in_channels + channel);
-                transform::patch::<V>(rows, pixel, to, point);
-            }
+    let mut rows = [std::ptr::null(); PATCH];
+    for (i, row) in rows.iter_mut().enumerate() {
+        *row = raw.input.add(*raw.rows.add(down + i) + right * pixel);
+    }
+    for image in 0..LANES {
+        for channel in (0..strip.in_channels).step_by(V::LANES) {
+            let from = image * strip.in_channels_all + channel;
+            let rows = rows.map(|row| row.add(from));
+            let to = raw.inputs.add(image * strip.in_channels + channel);
+            transform::patch_pair::<V, PAIR, PATCH>(rows, pixel, to, point);
         }
     }
-}
-
-#[inline(always)]
-unsafe fn transform_gradients<V: Vector>(raw: &Raw) {
-    let strip = raw.strip;
-    let across = strip.tiles.across();
     let point = point_len(strip.out_channels);
-    for tile in 0..strip.tiles.count() {
-        let (down, right) = (tile / across, tile % across);
-        let to = raw.gradients.add(tile * tile_len(strip.out_channels));
-        for at in (0..strip.out_channels * LANES).step_by(V::LANES) {
-            let mut columns = [[V::zero(); TILE]; PATCH];
-            for column in 0..TILE {
-                let mut g = [V::zero(); TILE];
-                for (i, g) in g.iter_mut().enumerate() {
-                    let row = *raw.gradient_rows.add(down * TILE + i);
-                    let pixel = (right * TILE + column) * strip.out_step;
-                    *g = V::load(raw.gradient.add(row + pixel + at));
-                }
-                for (columns, value) in columns.iter_mut().zip(transform::gradient(g)) {
-                    columns[column] = value;
-                }
-            }
-            for (i, row) in columns.into_iter().enumerate() {
-                for (j, value) in transform::gradient(row).into_iter().enumerate() {
-                    value.store(to.add(at + (i * PATCH + j) * point));
-                }
-            }
-        }
+    let mut rows = [std::ptr::null(); TILE];
+    for (i, row) in rows.iter_mut().enumerate() {
+        let first = *raw.gradient_rows.add(down + i);
+        *row = raw.gradient.add(first + right * strip.out_step);
+    }
+    for at in (0..strip.out_channels * LANES).step_by(V::LANES) {
+        let rows = rows.map(|row| row.add(at));
+        let to = raw.gradients.add(at);
+        transform::gradient_tile_pair::<V, PAIR>(rows, strip.out_step, to, point);
     }
 }
 
 #[inline(always)]
-unsafe fn multiply<V: Vector>(raw: &Raw) {
+unsafe fn multiply<V: Vector>(raw: &Raw, pair: usize, feeder: &mut Feeder) {
     let strip = raw.strip;
     let vectors = strip.in_channels / V::LANES;
-    for point in 0..POINTS {
+    for place in 0..2 * PATCH {
+        let point = PAIRS[pair][place / PATCH] * PATCH + place % PATCH;
         let mut vector = 0;
         while vector < vectors {
             // Two vectors of inputs at once share the broadcast gradients.
@@ -195,21 +196,22 @@ unsafe fn multiply<V: Vector>(raw: &Raw) {
             let mut out = 0;
             while out < strip.out_channels {
                 let at = At {
+                    place,
                     point,
                     channel: vector * V::LANES,
                     out,
                 };
                 let width = super::super::pack::tile_width(strip.out_channels - out, most);
                 match (wide, width) {
-                    (true, 8) => product::<V, 2, 8>(raw, at),
-                    (true, 4) => product::<V, 2, 4>(raw, at),
-                    (true, 2) => product::<V, 2, 2>(raw, at),
-                    (true, _) => product::<V, 2, 1>(raw, at),
-                    (false, 16) => product::<V, 1, 16>(raw, at),
-                    (false, 8) => product::<V, 1, 8>(raw, at),
-                    (false, 4) => product::<V, 1, 4>(raw, at),
-                    (false, 2) => product::<V, 1, 2>(raw, at),
-                    (false, _) => product::<V, 1, 1>(raw, at),
+                    (true, 8) => product::<V, 2, 8>(raw, at, feeder),
+                    (true, 4) => product::<V, 2, 4>(raw, at, feeder),
+                    (true, 2) => product::<V, 2, 2>(raw, at, feeder),
+                    (true, _) => product::<V, 2, 1>(raw, at, feeder),
+                    (false, 16) => product::<V, 1, 16>(raw, at, feeder),
+                    (false, 8) => product::<V, 1, 8>(raw, at, feeder),
+                    (false, 4) => product::<V, 1, 4>(raw, at, feeder),
+                    (false, 2) => product::<V, 1, 2>(raw, at, feeder),
+                    (false, _) => product::<V, 1, 1>(raw, at, feeder),
                 }
                 out += width;
             }
@@ -220,6 +222,8 @@ unsafe fn multiply<V: Vector>(raw: &Raw) {
 
 #[derive(Clone, Copy)]
 struct At {
+    /// Among the points of two rows, and among all.
+    place: usize,
     point: usize,
     channel: usize,
     out: usize,
@@ -227,7 +231,11 @@ struct At {
 
 /// `A` vectors of input channels × `B` output channels.
 #[inline(always)]
-unsafe fn product<V: Vector, const A: usize, const B: usize>(raw: &Raw, at: At) {
+unsafe fn product<V: Vector, const A: usize, const B: usize>(
+    raw: &Raw,
+    at: At,
+    feeder: &mut Feeder,
+) {
     let strip = raw.strip;
     let first = (at.point * strip.out_channels + at.out) * strip.in_channels + at.channel;
     let to = raw.accumulators.add(first);
@@ -237,29 +245,29 @@ unsafe fn product<V: Vector, const A: usize, const B: usize>(raw: &Raw, at: At) 
             sums[a][b] = V::load(to.add(b * strip.in_channels + a * V::LANES));
         }
     }
-    let input = raw
+    let mut input = raw
         .inputs
-        .add(at.point * point_len(strip.in_channels) + at.channel);
-    let gradient = raw
+        .add(at.place * point_len(strip.in_channels) + at.channel);
+    let mut gradient = raw
         .gradients
-        .add(at.point * point_len(strip.out_channels) + at.out * LANES);
-    for tile in 0..strip.tiles.count() {
-        let mut input = input.add(tile * tile_len(strip.in_channels));
-        let mut gradient = gradient.add(tile * tile_len(strip.out_channels));
-        for _ in 0..LANES {
-            let mut inputs = [V::zero(); A];
-            for (a, inputs) in inputs.iter_mut().enumerate() {
-                *inputs = V::load(input.add(a * V::LANES));
-            }
-            for b in 0..B {
-                let g = V::splat(*gradient.add(b * LANES));
-                for a in 0..A {
-                    sums[a][b] = inputs[a].mul_add(g, sums[a][b]);
-                }
-            }
-            input = input.add(strip.in_channels);
-            gradient = gradient.add(1);
+        .add(at.place * point_len(strip.out_channels) + at.out * LANES);
+    let rate = feeder.rate;
+    let (mut wanted, wanted_step) = feeder.take(LANES);
+    for _ in 0..LANES {
+        fetch::<V>(wanted, rate);
+        wanted = wanted.wrapping_add(wanted_step);
+        let mut inputs = [V::zero(); A];
+        for (a, inputs) in inputs.iter_mut().enumerate() {
+            *inputs = V::load(input.add(a * V::LANES));
         }
+        for b in 0..B {
+            let g = V::splat(*gradient.add(b * LANES));
+            for a in 0..A {
+                sums[a][b] = inputs[a].mul_add(g, sums[a][b]);
+            }
+        }
+        input = input.add(strip.in_channels);
+        gradient = gradient.add(1);
     }
     for a in 0..A {
         for b in 0..B {
