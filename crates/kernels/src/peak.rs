@@ -91,9 +91,10 @@ unsafe fn chains<V: Vector, const CHAINS: usize>(start: f32, to: &mut [f32; 16])
             *sum = sum.mul_add(by, plus);
         }
     }
-    let total = sums
-        .iter()
-        .fold(V::zero(), |total, &sum| unsafe { total.add(sum) });
+    let mut total = V::zero();
+    for sum in sums {
+        total = total.add(sum);
+    }
     total.store(to.as_mut_ptr());
 }
 
