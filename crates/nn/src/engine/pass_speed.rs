@@ -24,12 +24,12 @@ pub struct PassSpeed {
     /// Of an image, what it runs over; for the optimiser's update as many channels as there are
     /// parameters.
     pub shape: Shape,
-    /// Bytes it reads and writes, of all images: also its working set, but for what it updates in
-    /// place.
+    /// Bytes it reads and writes, of all images; what it updates in place counts twice.
     pub bytes: usize,
     /// Seconds for all images.
     pub seconds: f64,
-    /// Bytes a second of a copy with a working set of as many bytes, measured just before.
+    /// Bytes a second of a copy with a working set of the same size, measured just before. An update
+    /// in place can be faster: it writes no line that it has not just read.
     pub copy_rate: f64,
 }
 
@@ -86,17 +86,17 @@ impl Bench {
         }
     }
 
-    /// Times `work(one, other, output)`, row by row over all images; it touches `slices` numbers for
-    /// each of a tensor's.
+    /// Times `work(one, other, output)`, row by row over all images. It touches `slices` numbers for
+    /// each of a tensor's, and `tensors` different ones.
     fn pass(
         &mut self,
         pass: &'static str,
-        slices: usize,
+        (slices, tensors): (usize, usize),
         mut work: impl FnMut(&[f32], &[f32], &mut [f32]),
     ) -> PassSpeed {
-        let bytes = slices * size_of::<f32>() * self.one.len();
+        let tensor = size_of::<f32>() * self.one.len();
         let row = self.shape.width * self.shape.channels * LANES;
-        let copy_rate = copy_rate(bytes);
+        let copy_rate = copy_rate(tensors * tensor);
         let seconds = best_seconds(ROUND, || {
             let rows = self.one.chunks_exact(row).zip(self.other.chunks_exact(row));
             for ((one, other), output) in rows.zip(self.output.chunks_exact_mut(row)) {
@@ -107,7 +107,7 @@ impl Bench {
         PassSpeed {
             pass,
             shape: self.shape,
-            bytes,
+            bytes: slices * tensor,
             seconds,
             copy_rate,
         }
@@ -121,28 +121,30 @@ impl Bench {
             shift: &coefficients,
         };
         let relu = Nonlinearity::Relu;
-        speeds.push(self.pass("normalise, ReLU", 2, |one, _, to| {
+        speeds.push(self.pass("normalise, ReLU", (2, 2), |one, _, to| {
             apply(isa, channels, one, Some(affine), relu, to);
         }));
-        speeds.push(self.pass("normalise, add, ReLU", 3, |one, other, to| {
+        speeds.push(self.pass("normalise, add, ReLU", (3, 3), |one, other, to| {
             apply_add(isa, channels, one, Some(affine), other, relu, to);
         }));
         let mut lanes = std::mem::take(&mut self.lanes);
-        speeds.push(
-            self.pass("backward of ReLU, sums of norm", 3, |one, other, to| {
+        speeds.push(self.pass(
+            "backward of ReLU, sums of norm",
+            (3, 3),
+            |one, other, to| {
                 let (sum, dot) = lanes.split_at_mut(channels * LANES);
                 let mean = &coefficients;
                 let sums = GradientSums { mean, sum, dot };
                 apply_backward(isa, channels, one, other, affine, relu, sums, to);
-            }),
-        );
+            },
+        ));
         let by = Combination {
             mean: &coefficients,
             of_gradient: &coefficients,
             of_input: &coefficients,
             constant: &coefficients,
         };
-        speeds.push(self.pass("backward of norm", 3, |one, other, to| {
+        speeds.push(self.pass("backward of norm", (3, 3), |one, other, to| {
             combine(isa, channels, one, other, by, to);
         }));
     }
@@ -150,16 +152,18 @@ impl Bench {
     fn other_passes(&mut self, speeds: &mut Vec<PassSpeed>) {
         let (isa, channels) = (self.isa, self.shape.channels);
         let relu = Nonlinearity::Relu;
-        speeds.push(self.pass("add, ReLU", 3, |one, other, to| {
+        speeds.push(self.pass("add, ReLU", (3, 3), |one, other, to| {
             apply_add(isa, channels, one, None, other, relu, to);
         }));
-        speeds.push(self.pass("backward of ReLU", 3, |one, _, to| {
+        speeds.push(self.pass("backward of ReLU", (3, 2), |one, _, to| {
             mask_by_output(isa, relu, one, to);
         }));
         self.output.fill(0.0);
-        speeds.push(self.pass("add in place", 3, |one, _, to| add_assign(isa, to, one)));
+        speeds.push(self.pass("add in place", (3, 2), |one, _, to| {
+            add_assign(isa, to, one)
+        }));
         if reads_transposed(channels) {
-            speeds.push(self.pass("transpose", 2, |one, _, to| {
+            speeds.push(self.pass("transpose", (2, 2), |one, _, to| {
                 transpose(isa, channels, one, to);
             }));
         }
