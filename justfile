@@ -15,9 +15,10 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
     cargo test --release
 
-# Images per second of whole training steps.
+# Kernels, then whole steps, on one thread.
 bench:
-    cargo bench -p reslab-nn --bench step
+    cargo bench -p reslab-kernels
+    RAYON_NUM_THREADS=1 cargo bench -p reslab-nn --bench step
 
 # Draw the committed figures again from the committed tables.
 figures:
