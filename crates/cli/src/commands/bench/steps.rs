@@ -2,6 +2,7 @@
 
 use reslab_nn::network::Network;
 use reslab_nn::speed::{Work, Workload, median, peak_resident_bytes, side_by_side};
+use reslab_sweep::cost::forward_multiply_adds;
 use serde_json::{Value, json};
 
 use super::{megabytes, network, threads};
@@ -36,6 +37,7 @@ fn alone(arguments: &StepArguments, work: Work, network: &Network) -> Result<(),
         object["seconds"] = json!(seconds.iter().sum::<f64>());
         object["step_ms"] = json!(1e3 * middle);
         object["images_per_s"] = json!(speed);
+        object["gflops"] = json!(2e-9 * multiply_adds(work, network) * speed);
         object["peak_rss_mb"] = json!(peak_resident_bytes().map(megabytes));
         return output::print_json_line(&object);
     }
@@ -78,6 +80,15 @@ fn beside(
         speed.ratio(),
         speed.alone,
     ))
+}
+
+/// Multiply-adds of one image; the backward pass takes twice those of the forward pass.
+fn multiply_adds(work: Work, network: &Network) -> f64 {
+    let passes = match work {
+        Work::Training => 3.0,
+        Work::Evaluation => 1.0,
+    };
+    passes * forward_multiply_adds(network)
 }
 
 fn word(work: Work) -> &'static str {
