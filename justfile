@@ -20,6 +20,11 @@ bench:
     cargo bench -p reslab-kernels
     RAYON_NUM_THREADS=1 cargo bench -p reslab-nn --bench step
 
+# reslab beside PyTorch (needs torch; see docs/performance.md).
+peers:
+    cargo build --release
+    python3 benchmarks/run.py
+
 # Draw the committed figures again from the committed tables.
 figures:
     cargo run --release -- figures results/reference/degradation-cifar10
