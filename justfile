@@ -15,9 +15,15 @@ check:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --no-deps
     cargo test --release
 
-# Images per second of whole training steps.
+# Kernels, then whole steps, on one thread.
 bench:
-    cargo bench -p reslab-nn --bench step
+    cargo bench -p reslab-kernels
+    RAYON_NUM_THREADS=1 cargo bench -p reslab-nn --bench step
+
+# reslab beside PyTorch (needs torch; see docs/performance.md).
+peers:
+    cargo build --release
+    python3 benchmarks/run.py
 
 # Draw the committed figures again from the committed tables.
 figures:

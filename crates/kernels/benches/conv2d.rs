@@ -1,94 +1,143 @@
-//! GFLOP/s of the convolution kernels at the shapes of CIFAR residual networks, one thread.
+//! The convolution kernels at the shapes of CIFAR residual networks, one thread: items are FLOPs.
+//!
+//! `cargo bench -p reslab-kernels --bench conv2d [-- FILTER]`
 
-use std::time::Instant;
+use std::fmt;
 
+use divan::Bencher;
+use divan::counter::ItemsCount;
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::{Pair, Strip, add_strip};
 use reslab_kernels::conv2d::row::{Row, row};
 use reslab_kernels::{Isa, LANES};
 
 fn main() {
-    for isa in Isa::available() {
-        for (channels, side) in [
-            (16, 32),
-            (32, 16),
-            (64, 8),
-            (8, 8),
-            (16, 4),
-            (32, 2),
-            (64, 1),
-        ] {
-            let kernel = if side == 1 { 1 } else { 3 };
-            println!(
-                "{isa:>8} {channels:>3} channels {side:>2}×{side:<2} row {:6.1} GFLOP/s, weight gradient {:6.1}",
-                rows(*isa, channels, side, kernel),
-                strips(*isa, channels, side, kernel)
-            );
-        }
+    divan::main();
+}
+
+/// As many channels out as in, on `side × side` pixels.
+#[derive(Clone, Copy)]
+struct Case {
+    isa: Isa,
+    channels: usize,
+    side: usize,
+}
+
+impl Case {
+    /// 3×3, and 1×1 on one pixel.
+    fn kernel(self) -> usize {
+        if self.side == 1 { 1 } else { 3 }
+    }
+
+    fn weights(self) -> usize {
+        (self.kernel() * self.channels).pow(2)
+    }
+
+    fn pixel(self) -> usize {
+        self.channels * LANES
+    }
+
+    fn row_len(self) -> usize {
+        (self.side + self.kernel() - 1) * self.pixel()
+    }
+
+    /// FLOPs of so many rows.
+    fn flops(self, rows: usize) -> ItemsCount {
+        ItemsCount::new(2 * rows * self.side * LANES * self.weights())
     }
 }
 
-/// Seconds of one call, the best of some rounds.
-fn best(flops: usize, mut work: impl FnMut()) -> f64 {
-    let rounds = (20_000_000 / flops).max(1);
-    let time = |_| {
-        let start = Instant::now();
-        (0..rounds).for_each(|_| work());
-        start.elapsed().as_secs_f64() / rounds as f64
-    };
-    flops as f64 / (0..7).map(time).fold(f64::MAX, f64::min) / 1e9
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            isa,
+            channels,
+            side,
+        } = self;
+        write!(f, "{isa} {channels} × {side}×{side}")
+    }
 }
 
-fn rows(isa: Isa, channels: usize, side: usize, kernel: usize) -> f64 {
-    let pixel = channels * LANES;
-    let row_len = (side + kernel - 1) * pixel;
-    let input = vec![0.5; kernel * row_len];
-    let weights = vec![0.1; kernel * kernel * channels * channels];
-    let mut output = vec![0.0; side * pixel];
-    let places = kernel * kernel;
-    let taps: Vec<Tap> = (0..places)
+fn cases() -> Vec<Case> {
+    let shapes = [
+        (16, 32),
+        (32, 16),
+        (64, 8),
+        (8, 8),
+        (16, 4),
+        (32, 2),
+        (64, 1),
+    ];
+    let of = |&isa: &Isa| {
+        shapes.map(|(channels, side)| Case {
+            isa,
+            channels,
+            side,
+        })
+    };
+    Isa::available().iter().flat_map(of).collect()
+}
+
+/// One row of the output, with every row of the kernel over the image.
+#[divan::bench(args = cases())]
+fn one_row(bencher: Bencher<'_, '_>, case: Case) {
+    let (kernel, pixel) = (case.kernel(), case.pixel());
+    let input = vec![0.5; kernel * case.row_len()];
+    let weights = vec![0.1; case.weights()];
+    let mut output = vec![0.0; case.side * pixel];
+    let taps: Vec<Tap> = (0..kernel * kernel)
         .map(|place| Tap {
-            input: place / kernel * row_len + place % kernel * pixel,
+            input: place / kernel * case.row_len() + place % kernel * pixel,
             place,
         })
         .collect();
     let sizes = Row {
-        in_channels: channels,
-        out_channels: channels,
-        places,
-        pixels: side,
+        in_channels: case.channels,
+        out_channels: case.channels,
+        places: kernel * kernel,
+        pixels: case.side,
         in_step: pixel,
         out_step: pixel,
     };
-    best(2 * side * LANES * weights.len(), || {
-        row(isa, sizes, &input, &taps, &weights, None, &mut output, None);
-    })
+    bencher.counter(case.flops(1)).bench_local(|| {
+        row(
+            case.isa,
+            sizes,
+            &input,
+            &taps,
+            &weights,
+            None,
+            &mut output,
+            None,
+        );
+    });
 }
 
-fn strips(isa: Isa, channels: usize, side: usize, kernel: usize) -> f64 {
-    let pixel = channels * LANES;
-    let row_len = (side + kernel - 1) * pixel;
-    let count = (64 / side).clamp(1, side);
-    let input = vec![0.5; (count + kernel - 1) * row_len];
-    let gradient = vec![0.5; count * side * pixel];
-    let mut weight = vec![0.0; kernel * kernel * channels * channels];
-    let pairs: Vec<Pair> = (0..kernel * count)
+/// The weight gradient of a strip of 64 pixels.
+#[divan::bench(args = cases())]
+fn weight_gradient(bencher: Bencher<'_, '_>, case: Case) {
+    let (kernel, pixel) = (case.kernel(), case.pixel());
+    let rows = (64 / case.side).clamp(1, case.side);
+    let input = vec![0.5; (rows + kernel - 1) * case.row_len()];
+    let gradient = vec![0.5; rows * case.side * pixel];
+    let mut weight = vec![0.0; case.weights()];
+    let pairs: Vec<Pair> = (0..kernel * rows)
         .map(|at| Pair {
-            kernel_row: at / count,
-            input: (at / count + at % count) * row_len,
-            gradient: at % count * side * pixel,
+            kernel_row: at / rows,
+            input: (at / rows + at % rows) * case.row_len(),
+            gradient: at % rows * case.side * pixel,
         })
         .collect();
     let strip = Strip {
-        in_channels: channels,
-        out_channels: channels,
+        in_channels: case.channels,
+        out_channels: case.channels,
         kernel,
-        pixels: side,
+        pixels: case.side,
         in_step: pixel,
         column: pixel,
         out_step: pixel,
     };
-    best(2 * count * side * LANES * weight.len(), || {
-        add_strip(isa, strip, &input, &gradient, &pairs, &mut weight);
-    })
+    bencher.counter(case.flops(rows)).bench_local(|| {
+        add_strip(case.isa, strip, &input, &gradient, &pairs, &mut weight);
+    });
 }

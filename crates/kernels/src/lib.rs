@@ -29,8 +29,11 @@ pub mod counting;
 pub mod isa;
 pub mod lanes;
 pub mod loss;
+pub mod peak;
 pub mod pointwise;
 pub mod reduce;
+#[cfg(test)]
+mod test_support;
 pub mod update;
 mod vector;
 

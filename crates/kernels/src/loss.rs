@@ -2,6 +2,8 @@
 //!
 //! Slices are `(outputs, 16)`. The loss of each sample is summed in f64, image by image; gradients
 //! are multiplied by `scale` (1 / batch for the mean) and are 0 in lanes without an image.
+//!
+//! Cost: 4 bytes read and 4 written for each output, and for cross-entropy two exponentials.
 
 use crate::LANES;
 
@@ -151,72 +153,4 @@ fn check(outputs: &[f32], samples: usize, gradient: Option<&[f32]>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outputs(count: usize) -> Vec<f32> {
-        (0..count * LANES)
-            .map(|i| ((i * 37 % 101) as f32 - 50.0) / 20.0)
-            .collect()
-    }
-
-    /// Central differences of the loss against the gradient.
-    fn assert_gradient(loss: impl Fn(&[f32], Option<&mut [f32]>) -> Total) {
-        let z = outputs(5);
-        let mut gradient = vec![7.0; z.len()];
-        loss(&z, Some(&mut gradient));
-        for at in 0..z.len() {
-            let (mut up, mut down) = (z.clone(), z.clone());
-            up[at] += 1e-2;
-            down[at] -= 1e-2;
-            let slope = (loss(&up, None).loss - loss(&down, None).loss) / 2e-2;
-            assert!(
-                (slope - f64::from(gradient[at])).abs() < 1e-3,
-                "{at}: {slope} {}",
-                gradient[at]
-            );
-        }
-    }
-
-    #[test]
-    fn cross_entropy_has_the_gradient_it_says() {
-        for smoothing in [0.0, 0.1, 1.0] {
-            assert_gradient(|z, g| {
-                cross_entropy(z, Targets::Classes(&[0, 4, 2]), smoothing, 1.0, g)
-            });
-        }
-    }
-
-    #[test]
-    fn squared_error_has_the_gradient_it_says() {
-        assert_gradient(|z, g| squared_error(z, Targets::Classes(&[1, 3]), 1.0, g));
-        let values: Vec<f32> = (0..10).map(|i| i as f32 / 3.0).collect();
-        assert_gradient(|z, g| squared_error(z, Targets::Values(&values), 1.0, g));
-    }
-
-    #[test]
-    fn equal_outputs_lose_the_logarithm_of_their_number() {
-        let total = cross_entropy(
-            &[3.0; 10 * LANES],
-            Targets::Classes(&[0, 9]),
-            0.0,
-            1.0,
-            None,
-        );
-        assert!((total.loss - 2.0 * 10f64.ln()).abs() < 1e-12);
-        assert_eq!(total.wrong, 1);
-    }
-
-    #[test]
-    fn what_is_not_a_number_is_wrong_and_shows_in_the_loss() {
-        let total = cross_entropy(
-            &[f32::NAN; 3 * LANES],
-            Targets::Classes(&[0]),
-            0.0,
-            1.0,
-            None,
-        );
-        assert!(total.loss.is_nan());
-        assert_eq!(total.wrong, 1);
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! Sums in a stated order.
 
-/// Σ x² in f64: eight interleaved sums, added pairwise. The same bits on every machine.
+/// Σ x² in f64: eight interleaved sums, added pairwise. The same bits on every machine. 2 FLOPs,
+/// 4 bytes a number.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     let mut sums = [0f64; 8];
     let (chunks, rest) = values.as_chunks::<8>();
@@ -14,7 +15,7 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
     (((a + b) + (c + d)) + ((e + f) + (g + h))) + rest
 }
 
-/// Σ x² over the first `live` of each 16 lanes, in f64.
+/// Σ x² over the first `live` of each 16 lanes, in f64. Cost as [`sum_of_squares`].
 pub fn sum_of_squares_of_lanes(values: &[f32], live: usize) -> f64 {
     if live >= crate::LANES {
         return sum_of_squares(values);
@@ -26,26 +27,4 @@ pub fn sum_of_squares_of_lanes(values: &[f32], live: usize) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sum_of_squares_counts_every_number() {
-        for n in [0, 1, 7, 8, 9, 31] {
-            let values: Vec<f32> = (1..=n).map(|i| i as f32).collect();
-            let n = f64::from(n);
-            assert_eq!(
-                sum_of_squares(&values),
-                n * (n + 1.0) * (2.0 * n + 1.0) / 6.0
-            );
-        }
-    }
-
-    #[test]
-    fn dead_lanes_do_not_count() {
-        let values: Vec<f32> = (0..32)
-            .map(|i| if i % 16 < 3 { 2.0 } else { f32::NAN })
-            .collect();
-        assert_eq!(sum_of_squares_of_lanes(&values, 3), 24.0);
-    }
-}
+mod tests;

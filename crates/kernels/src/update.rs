@@ -1,7 +1,7 @@
 //! One step of an optimiser over a range of the parameter arena, in PyTorch's order of operations.
 //!
 //! Elementwise, each number rounded on its own: the same bits on every machine. Cost: each slice
-//! is read once, parameters and buffers written once.
+//! is read once, parameters and buffers written once: 20 bytes a parameter for SGD, 28 for Adam.
 
 use crate::Isa;
 #[cfg(target_arch = "x86_64")]
@@ -68,7 +68,8 @@ macro_rules! compiled {
 }
 
 /// `velocity = momentum · velocity + g`, `parameters −= learning_rate · velocity` (or, with
-/// Nesterov, `g + momentum · velocity`). Velocities start at 0.
+/// Nesterov, `g + momentum · velocity`). Velocities start at 0. All slices have one number a
+/// parameter. At most 10 FLOPs, 20 bytes each.
 pub fn sgd(isa: Isa, s: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
     assert_eq!(parameters.len(), gradient.len(), "one gradient a parameter");
     assert_eq!(parameters.len(), velocity.len(), "one velocity a parameter");
@@ -92,7 +93,8 @@ fn sgd_body(s: Sgd, parameters: &mut [f32], gradient: &[f32], velocity: &mut [f3
     }
 }
 
-/// `mean` and `square` are the running moments; both start at 0.
+/// Adam's step (Kingma, Ba 2014, algorithm 1). `mean` and `square` are the running moments, one
+/// number a parameter; both start at 0. 14 FLOPs, a root and two divisions, 28 bytes each.
 pub fn adam(
     isa: Isa,
     a: Adam,
@@ -137,87 +139,4 @@ fn adam_body(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SGD: Sgd = Sgd {
-        learning_rate: 0.1,
-        momentum: 0.9,
-        nesterov: false,
-        weight_decay: 0.0,
-        decoupled: false,
-        gradient_scale: 1.0,
-    };
-
-    #[test]
-    fn sgd_follows_its_recursion_by_hand() {
-        let (mut w, mut v) = ([1.0f32], [0.0f32]);
-        sgd(Isa::current(), SGD, &mut w, &[1.0], &mut v);
-        assert!((w[0] - 0.9).abs() < 1e-6);
-        sgd(Isa::current(), SGD, &mut w, &[1.0], &mut v);
-        assert!((w[0] - 0.71).abs() < 1e-6 && (v[0] - 1.9).abs() < 1e-6);
-        let nesterov = Sgd {
-            nesterov: true,
-            ..SGD
-        };
-        let (mut w, mut v) = ([1.0f32], [0.0f32]);
-        sgd(Isa::current(), nesterov, &mut w, &[1.0], &mut v);
-        assert!((w[0] - 0.81).abs() < 1e-6);
-    }
-
-    #[test]
-    fn decoupled_decay_keeps_out_of_the_momentum() {
-        let (mut w, mut v) = ([1.0f32], [0.0f32]);
-        let s = Sgd {
-            weight_decay: 0.5,
-            decoupled: true,
-            ..SGD
-        };
-        sgd(Isa::current(), s, &mut w, &[0.0], &mut v);
-        assert!((w[0] - 0.95).abs() < 1e-6 && v[0] == 0.0);
-        let s = Sgd {
-            weight_decay: 0.5,
-            ..SGD
-        };
-        let (mut w, mut v) = ([1.0f32], [0.0f32]);
-        sgd(Isa::current(), s, &mut w, &[0.0], &mut v);
-        assert!((w[0] - 0.95).abs() < 1e-6 && v[0] == 0.5);
-    }
-
-    #[test]
-    fn the_first_step_of_adam_has_the_size_of_the_learning_rate() {
-        let a = Adam {
-            learning_rate: 0.01,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            weight_decay: 0.0,
-            decoupled: false,
-            gradient_scale: 1.0,
-            step: 1,
-        };
-        let (mut w, mut m, mut q) = ([1.0f32, 1.0], [0.0f32; 2], [0.0f32; 2]);
-        adam(Isa::current(), a, &mut w, &[3.0, -0.2], &mut m, &mut q);
-        assert!((w[0] - 0.99).abs() < 1e-6 && (w[1] - 1.01).abs() < 1e-6);
-    }
-
-    #[test]
-    fn every_instruction_set_gives_the_same_bits() {
-        let gradient: Vec<f32> = (0..37).map(|i| (i as f32).sin()).collect();
-        let run = |isa| {
-            let mut w: Vec<f32> = gradient.iter().map(|g| g * 0.7 + 0.1).collect();
-            let mut v = gradient.clone();
-            let s = Sgd {
-                weight_decay: 1e-2,
-                nesterov: true,
-                gradient_scale: 0.3,
-                ..SGD
-            };
-            sgd(isa, s, &mut w, &gradient, &mut v);
-            w
-        };
-        for &isa in Isa::available() {
-            assert_eq!(run(isa), run(Isa::PORTABLE), "{isa}");
-        }
-    }
-}
+mod tests;

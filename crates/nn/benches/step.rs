@@ -1,140 +1,66 @@
-//! Images a second of training steps and evaluations, and the GFLOP/s that is.
+//! Training steps and evaluations of small and common networks: items are images.
 //!
-//! `cargo bench -p reslab-nn --bench step -- [threads] [name]`
+//! `cargo bench -p reslab-nn --bench step [-- FILTER]`; threads by `RAYON_NUM_THREADS`.
 
-use std::time::Instant;
-
-use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
-use reslab_nn::families::{Family, InitSettings, ModelSettings, build, initialize, named};
-use reslab_nn::network::{Activation, Network, Op, Shape};
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use reslab_nn::families::{ModelSettings, build, named};
+use reslab_nn::network::{Network, Shape};
+use reslab_nn::speed::{WARM_UP, Work, Workload};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|a| a != "--bench")
-        .collect();
-    let threads = arguments.first().and_then(|a| a.parse().ok()).unwrap_or(1);
-    let only = arguments.get(1);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .expect("a pool");
-    let cifar = Shape::new(3, 32, 32);
-    let narrow = |depth| ModelSettings {
-        width: 8,
-        ..model("resnet20", depth)
-    };
-    let fully = ModelSettings {
-        family: Family::FullyConnected,
-        depth: 32,
-        residual: true,
-        width: 64,
-        batch_norm: false,
-        activation: Activation::Relu,
-        branch_layers: 2,
-    };
-    let works = [
-        ("resnet20", model("resnet20", 20), cifar, 128),
-        ("resnet56", model("resnet20", 56), cifar, 128),
-        ("digits8", narrow(8), Shape::new(1, 8, 8), 64),
-        ("digits56", narrow(56), Shape::new(1, 8, 8), 64),
-        ("fully32x64", fully, Shape::new(1, 8, 8), 64),
-    ];
-    println!("{threads} thread(s), {}", reslab_kernels::Isa::current());
-    for (name, model, input, batch) in works {
-        if only.is_none_or(|only| name.contains(only.as_str())) {
-            let network = build(&model, input, 10).expect("a network");
-            pool.install(|| measure(name, &network, batch));
-        }
-    }
+    divan::main();
 }
 
-fn model(name: &str, depth: usize) -> ModelSettings {
-    ModelSettings {
-        depth,
-        ..named(name).expect("a name")
-    }
+/// Name, width if another than the family's, input, batch.
+type Case = (&'static str, Option<usize>, Shape, usize);
+
+const CIFAR: Shape = Shape {
+    channels: 3,
+    height: 32,
+    width: 32,
+};
+const DIGITS: Shape = Shape {
+    channels: 1,
+    height: 8,
+    width: 8,
+};
+
+const CASES: [(&str, Case); 5] = [
+    ("resnet20", ("resnet20", None, CIFAR, 128)),
+    ("resnet56", ("resnet56", None, CIFAR, 128)),
+    ("digits8", ("resnet8", Some(8), DIGITS, 64)),
+    ("digits56", ("resnet56", Some(8), DIGITS, 64)),
+    ("fully32x64", ("fc-resnet32", Some(64), DIGITS, 64)),
+];
+
+const NAMES: [&str; 5] = [CASES[0].0, CASES[1].0, CASES[2].0, CASES[3].0, CASES[4].0];
+
+#[divan::bench(args = NAMES, sample_count = 20, sample_size = 1)]
+fn train(bencher: Bencher<'_, '_>, name: &str) {
+    measure(bencher, name, Work::Training);
 }
 
-fn measure(name: &str, network: &Network, len: usize) {
-    let mut parameters = initialize(network, &InitSettings::default(), 0);
-    let mut state = network.layout.initial_state();
-    let mut gradient = vec![0.0; parameters.len()];
-    let samples = len * network.input.len();
-    let inputs: Vec<f32> = (0..samples)
-        .map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0)
-        .collect();
-    let classes: Vec<u32> = (0..len).map(|i| (i % 10) as u32).collect();
-    let batch = Batch {
-        inputs: &inputs,
-        targets: TargetsRef::Classes(&classes),
-        len,
-    };
-    let loss = Loss::default();
-    let mut engine = Engine::for_training(network, len).expect("an engine");
-    let step = best(|| {
-        engine.step(&parameters, &mut state, &batch, &loss, &mut gradient);
-        parameters
-            .iter_mut()
-            .zip(&gradient)
-            .for_each(|(w, g)| *w -= 1e-3 * g);
+#[divan::bench(args = NAMES, sample_count = 20, sample_size = 1)]
+fn evaluate(bencher: Bencher<'_, '_>, name: &str) {
+    measure(bencher, name, Work::Evaluation);
+}
+
+fn measure(bencher: Bencher<'_, '_>, name: &str, work: Work) {
+    let case = CASES.iter().find(|(n, _)| *n == name);
+    let &(_, (model, width, input, batch)) = case.expect("a case of the list");
+    let network = network(model, width, input);
+    let mut workload = Workload::new(&network, work, batch).expect("a network that fits");
+    (0..WARM_UP).for_each(|_| {
+        workload.step();
     });
-    if std::env::var("TRAIN").is_ok() {
-        println!("{name} {:.3} ms", step * 1e3);
-        return;
-    }
-    let mut engine = Engine::for_evaluation(network, len).expect("an engine");
-    let evaluation = best(|| {
-        engine.evaluate(&parameters, &state, &batch, &loss);
-    });
-    let flops = 2.0 * multiply_adds(network) as f64 * len as f64 / 1e9;
-    println!(
-        "{name:>11}: step {:9.3} ms, {:9.0} img/s, {:6.1} GFLOP/s; evaluation {:9.0} img/s, {:6.1} GFLOP/s",
-        step * 1e3,
-        len as f64 / step,
-        3.0 * flops / step,
-        len as f64 / evaluation,
-        flops / evaluation
-    );
+    bencher
+        .counter(ItemsCount::new(batch))
+        .bench_local(|| workload.step());
 }
 
-/// Seconds of one call: the best of about two seconds of them.
-fn best(mut work: impl FnMut()) -> f64 {
-    (0..3).for_each(|_| work());
-    let start = Instant::now();
-    let mut best = f64::MAX;
-    while start.elapsed().as_secs_f64() < 2.0 {
-        let start = Instant::now();
-        work();
-        best = best.min(start.elapsed().as_secs_f64());
-    }
-    best
-}
-
-/// Multiply-adds of one sample, forward.
-fn multiply_adds(network: &Network) -> usize {
-    let mut total = 0;
-    let mut shape = network.input;
-    let mut count = |layers: &[reslab_nn::network::Layer], mut shape: Shape| {
-        for layer in layers {
-            let output = reslab_nn::network::output_shape(std::slice::from_ref(layer), shape)
-                .expect("a network that fits");
-            total += match &layer.op {
-                Op::Conv2d(c) => output.len() * c.in_channels / c.groups * c.kernel * c.kernel,
-                Op::Linear(l) => l.in_features * l.out_features,
-                _ => 0,
-            };
-            shape = output;
-        }
-        shape
-    };
-    shape = count(&network.stem, shape);
-    for block in &network.blocks {
-        let input = shape;
-        for branch in &block.branches {
-            shape = count(branch, input);
-        }
-    }
-    count(&network.head, shape);
-    total
+fn network(model: &str, width: Option<usize>, input: Shape) -> Network {
+    let settings = named(model).expect("a name");
+    let width = width.unwrap_or(settings.width);
+    build(&ModelSettings { width, ..settings }, input, 10).expect("a network")
 }

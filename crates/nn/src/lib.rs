@@ -12,4 +12,5 @@ pub mod loss;
 pub mod network;
 pub mod random;
 pub mod reference;
+pub mod speed;
 pub mod train;

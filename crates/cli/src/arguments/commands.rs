@@ -262,68 +262,6 @@ pub enum DataCommand {
     },
 }
 
-pub(super) const BENCH_EXAMPLES: &str = "\
-Examples:
-  reslab bench train --model resnet20 --batch 128 --threads 2
-  reslab bench eval --model resnet56 --steps 20 --json";
-
-/// The commands of `reslab bench`.
-#[derive(Debug, Subcommand)]
-pub enum BenchCommand {
-    /// Time whole training steps: forward, backward, update.
-    #[command(
-        help_template = super::TEMPLATE,
-        before_help = "Examples:\n  reslab bench train --model resnet20 --batch 128 --threads 2 --json"
-    )]
-    Train(BenchArguments),
-    /// Time evaluation: forward with running statistics, loss and error.
-    #[command(
-        help_template = super::TEMPLATE,
-        before_help = "Examples:\n  reslab bench eval --model plain20 --batch 256 --json"
-    )]
-    Eval(BenchArguments),
-}
-
-/// Arguments of `reslab bench train` and `reslab bench eval`.
-#[derive(Debug, Args)]
-pub struct BenchArguments {
-    /// The network, by its name.
-    #[arg(long, value_name = "NAME", default_value = "resnet20")]
-    pub model: String,
-    /// Channels of the first stage (or features of a fully connected network).
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub width: Option<usize>,
-    /// Images of a step.
-    #[arg(long, value_name = "N", default_value = "128", value_parser = positive)]
-    pub batch: usize,
-    /// Threads (all cores).
-    #[arg(long, value_name = "N", value_parser = positive)]
-    pub threads: Option<usize>,
-    /// Steps that are timed, after two that are not.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
-    pub steps: usize,
-    /// Size of an image.
-    #[arg(long, value_name = "C,H,W", default_value = "3,32,32", value_parser = image_size)]
-    pub input: ImageSize,
-    /// Number of classes.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
-    pub classes: usize,
-    /// Print one JSON object instead of a sentence.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Channels, height and width of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImageSize {
-    /// Channels.
-    pub channels: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-}
-
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   reslab completions bash > ~/.local/share/bash-completion/completions/reslab
@@ -343,37 +281,9 @@ Examples:
   reslab man > ~/.local/share/man/man1/reslab.1";
 
 /// A whole number of at least one.
-fn positive(text: &str) -> Result<usize, String> {
+pub(super) fn positive(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) | Err(_) => Err("a whole number of at least 1 is wanted".to_owned()),
         Ok(number) => Ok(number),
-    }
-}
-
-/// `C,H,W`, each at least one.
-fn image_size(text: &str) -> Result<ImageSize, String> {
-    let numbers: Result<Vec<usize>, String> =
-        text.split(',').map(|part| positive(part.trim())).collect();
-    match numbers.as_deref() {
-        Ok(&[channels, height, width]) => Ok(ImageSize {
-            channels,
-            height,
-            width,
-        }),
-        _ => Err("three whole numbers are wanted: channels,height,width, such as 3,32,32".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn image_sizes_are_three_positive_numbers() {
-        let size = image_size("3, 16,8").map(|s| (s.channels, s.height, s.width));
-        assert_eq!(size, Ok((3, 16, 8)));
-        for bad in ["", "3", "3,32", "3,32,32,1", "0,32,32", "a,b,c"] {
-            assert!(image_size(bad).is_err(), "{bad:?} was accepted");
-        }
     }
 }

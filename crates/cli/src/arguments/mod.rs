@@ -3,10 +3,12 @@
 //! Help opens with examples. Every command's own arguments stand in one struct; the doc comments
 //! are the help texts, so that the two cannot differ.
 
+mod bench;
 mod commands;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
+pub use bench::*;
 pub use commands::*;
 
 /// Help opens with the examples, then usage and arguments.
@@ -84,8 +86,8 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
-    /// Measure the speed of training or evaluation.
-    #[command(help_template = TEMPLATE, before_help = commands::BENCH_EXAMPLES, subcommand_required = true)]
+    /// Measure speed and memory of training, evaluation and each kernel.
+    #[command(help_template = TEMPLATE, before_help = bench::EXAMPLES, subcommand_required = true)]
     Bench {
         /// What to measure.
         #[command(subcommand)]

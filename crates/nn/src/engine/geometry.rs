@@ -73,9 +73,14 @@ pub(super) struct Geometry {
 }
 
 impl Geometry {
-    /// `images` is the number of groups that lie side by side in a row: 1, unless flat.
+    /// Of a convolution. `images` is the number of groups that lie side by side in a row: 1, unless
+    /// flat.
     pub fn new(conv: &Conv, images: usize) -> Self {
-        let shape = &conv.shape;
+        Self::of_shape(&conv.shape, images, conv.tiled)
+    }
+
+    /// Of a shape, done by tiles or not.
+    pub fn of_shape(shape: &Conv2dShape, images: usize, tiled: bool) -> Self {
         let out_width = shape.out_width() * images;
         let shape = Conv2dShape {
             width: shape.width * images,
@@ -87,7 +92,7 @@ impl Geometry {
             out_width,
             pixel,
             out_pixel,
-            tiled: conv.tiled,
+            tiled,
         }
     }
 
@@ -120,6 +125,16 @@ impl Geometry {
             row_len: self.tiles(TILE).input_pixels() * pixel,
             zero_row: true,
         }
+    }
+
+    /// Where the input rows of a strip lie in a ring, from the one above row `first` on.
+    pub fn strip_inputs(&self, ring: Ring, first: usize) -> [usize; PATCH] {
+        std::array::from_fn(|i| ring.row_or_zeros((first + i).checked_sub(1), self.shape.height))
+    }
+
+    /// Where the rows of gradients of a strip lie in a ring: their first pixels.
+    pub fn strip_gradients(&self, ring: Ring, first: usize) -> [usize; TILE] {
+        std::array::from_fn(|i| ring.row_or_zeros(Some(first + i), self.shape.height) + ring.margin)
     }
 
     /// The tiles of a strip of some rows.

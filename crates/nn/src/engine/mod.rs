@@ -27,16 +27,20 @@ mod deliver;
 mod display;
 mod evaluation;
 mod executor;
+mod footprint;
 mod forward;
 mod geometry;
 mod ir;
+mod kernel_speed;
 mod memory;
+mod pass_speed;
 mod passes;
 mod schedule;
 mod shard;
 #[cfg(test)]
 mod tests;
 mod tiled;
+mod tiled_speed;
 mod training;
 
 use compile::Purpose;
@@ -47,6 +51,9 @@ use crate::error::ShapeError;
 use crate::network::Network;
 
 pub use crate::loss::{Batch, BatchResult, Loss, TargetsRef};
+pub use footprint::Footprint;
+pub use kernel_speed::{Algorithm, ConvolutionPass, ConvolutionSpeed, KernelSpeeds, kernel_speeds};
+pub use pass_speed::PassSpeed;
 
 /// How far a layer's output is spread: He et al. 2015, figure 7.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::Pair;
-use reslab_kernels::conv2d::winograd::{self, PATCH, POINTS, TILE};
+use reslab_kernels::conv2d::winograd::{self, POINTS, TILE};
 use reslab_kernels::loss::Total;
 use reslab_kernels::pointwise::{Affine, Combination};
 use reslab_kernels::{Base, Buffer, Isa, LANES};
@@ -93,13 +93,11 @@ pub(super) struct Worker {
     pub other_lanes: Buffer,
     pub taps: Vec<Tap>,
     pub pairs: Vec<Pair>,
-    /// Rows of the input's gradient that tiles make at once, their transformed numbers, points of
-    /// the weight gradient, and places of rows.
+    /// Rows of the input's gradient that tiles make at once, transformed numbers, and points of the
+    /// weight gradient.
     pub strip: Buffer,
     pub transformed: Buffer,
     pub accumulators: Buffer,
-    pub places: Vec<usize>,
-    pub other_places: Vec<usize>,
     /// The arena of the shard that this worker turns to next.
     pub next_arena: Option<Base>,
 }
@@ -277,8 +275,6 @@ impl Plan {
             strip: zeros(strip),
             transformed: zeros(transformed),
             accumulators: zeros(accumulators),
-            places: Vec::with_capacity(2 * PATCH),
-            other_places: Vec::with_capacity(2 * PATCH),
             next_arena: None,
         }
     }

@@ -13,16 +13,9 @@ use super::backward::ConvPass;
 use super::backward_plan::{Delivery, Gradient};
 use super::deliver::{Scratch, deliver};
 use super::forward::{convolution_bias, fill};
-use super::geometry::{Geometry, Ring};
+use super::geometry::Geometry;
 use super::ir::{Adapter, Conv};
 use super::shard::{Context, Frame, Plan, Shard, Worker};
-
-/// Writes the places of a strip's input rows: from one above row `first` on.
-fn input_rows(ring: Ring, first: usize, tiles: Tiles, height: usize, places: &mut Vec<usize>) {
-    places.clear();
-    let rows = first..first + tiles.input_rows();
-    places.extend(rows.map(|y| ring.row_or_zeros(y.checked_sub(1), height)));
-}
 
 /// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
 /// first rows of the one that comes next.
@@ -112,14 +105,15 @@ pub(super) fn convolve(
             filled += 1;
         }
         let tiles = geometry.tiles(rows);
-        input_rows(ring, first, tiles, height, &mut worker.places);
+        let places = geometry.strip_inputs(ring, first);
         let output = cx.plan.rows(conv.output, frame, first..first + rows);
         let mut ahead = Ahead::default();
         ahead.add(Base::of(arena), output.clone());
         if let Some((base, rows)) = next_rows(first, height, arena, worker) {
             add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
         }
-        forward_strip(cx, conv, geometry, tiles, &mut arena[output], ahead, worker);
+        let output = &mut arena[output];
+        forward_strip(cx, conv, geometry, tiles, &places, output, ahead, worker);
     }
 }
 
@@ -128,6 +122,7 @@ fn forward_strip(
     conv: &Conv,
     geometry: &Geometry,
     tiles: Tiles,
+    places: &[usize],
     output: &mut [f32],
     ahead: Ahead,
     worker: &mut Worker,
@@ -154,7 +149,7 @@ fn forward_strip(
             cx.plan.isa,
             sizes,
             &worker.inputs[group * group_in * LANES..],
-            &worker.places,
+            places,
             &cx.numbers.forward[conv.packed_group(group)],
             bias.map(|bias| &bias[first..first + group_out]),
             &mut output[first * LANES..],
@@ -194,20 +189,19 @@ impl ConvPass<'_> {
             }
             let tiles = geometry.tiles(rows);
             if geometry.transposed() {
-                input_rows(inputs, first, tiles, height, &mut worker.places);
                 let ahead = self.ahead(first, arena, worker);
-                self.accumulate(geometry, tiles, gradients, first, ahead, worker);
+                self.accumulate(geometry, tiles, first, ahead, worker);
             } else {
                 let rows = first..first + rows;
                 geometry.pairs(rows, inputs, gradients, &mut worker.pairs);
                 self.add_weight_gradient(geometry, shard, worker);
             }
             let Some(delivery) = delivery else { continue };
-            input_rows(gradients, first, tiles, height, &mut worker.places);
             let mut ahead = Ahead::default();
             let span = first..first + rows;
             add_targets(cx.plan, delivery, frame, Base::of(arena), span, &mut ahead);
-            self.input_gradient_strip(geometry, tiles, ahead, worker);
+            let places = geometry.strip_inputs(gradients, first);
+            self.input_gradient_strip(geometry, tiles, &places, ahead, worker);
             let mut strip = std::mem::take(&mut worker.strip);
             for (y, gradient) in (first..first + rows).zip(strip.chunks_exact_mut(row_len)) {
                 let mut scratch = Scratch {
@@ -243,7 +237,6 @@ impl ConvPass<'_> {
         self,
         geometry: &Geometry,
         tiles: Tiles,
-        gradients: Ring,
         first: usize,
         ahead: Ahead,
         worker: &mut Worker,
@@ -257,19 +250,17 @@ impl ConvPass<'_> {
             tiles,
             out_step: geometry.out_pixel,
         };
-        worker.other_places.clear();
-        let rows = first..first + TILE * tiles.down();
-        let place = |y| gradients.row_or_zeros(Some(y), shape.height) + gradients.margin;
-        worker.other_places.extend(rows.map(place));
+        let places = geometry.strip_inputs(geometry.input_ring(TILE), first);
+        let gradient_places = geometry.strip_gradients(geometry.gradient_ring(), first);
         let len = sizes.accumulators_len();
         for group in 0..shape.groups {
             add_strip(
                 self.cx.plan.isa,
                 sizes,
                 &worker.inputs[group * group_in..],
-                &worker.places,
+                &places,
                 &worker.gradients[group * group_out * LANES..],
-                &worker.other_places,
+                &gradient_places,
                 &mut worker.accumulators[group * len..][..len],
                 ahead.unless(group > 0),
                 &mut worker.transformed,
@@ -282,6 +273,7 @@ impl ConvPass<'_> {
         self,
         geometry: &Geometry,
         tiles: Tiles,
+        places: &[usize],
         ahead: Ahead,
         worker: &mut Worker,
     ) {
@@ -300,7 +292,7 @@ impl ConvPass<'_> {
                 self.cx.plan.isa,
                 sizes,
                 &worker.gradients[group * group_out * LANES..],
-                &worker.places,
+                places,
                 &self.cx.numbers.backward[self.conv.packed_group(group)],
                 None,
                 &mut worker.strip[group * group_in * LANES..],

@@ -1,0 +1,51 @@
+//! `reslab bench`: how many images a second, how much memory, and how fast each kernel.
+
+mod kernels;
+mod memory;
+mod steps;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use reslab_nn::families::{self, WrittenModel};
+use reslab_nn::network::{Network, Shape};
+
+use crate::arguments::{BenchCommand, NetworkArguments};
+use crate::message::{Ending, Failure};
+
+/// Measures what is asked for.
+pub fn bench(command: &BenchCommand) -> Result<Ending, Failure> {
+    use reslab_nn::speed::Work;
+    match command {
+        BenchCommand::Train(arguments) => steps::steps(arguments, Work::Training),
+        BenchCommand::Eval(arguments) => steps::steps(arguments, Work::Evaluation),
+        BenchCommand::Memory(arguments) => memory::memory(arguments),
+        BenchCommand::Kernels(arguments) => kernels::kernels(arguments),
+    }?;
+    Ok(Ending::Well)
+}
+
+fn network(arguments: &NetworkArguments) -> Result<Network, Failure> {
+    let written = WrittenModel {
+        name: Some(arguments.model.clone()),
+        width: arguments.width,
+        ..WrittenModel::default()
+    };
+    let size = arguments.input;
+    let input = Shape::new(size.channels, size.height, size.width);
+    written
+        .resolve()
+        .and_then(|settings| families::build(&settings, input, arguments.classes))
+        .map_err(|error| Failure::from_error(&error))
+}
+
+/// So many threads, or one for each core.
+fn threads(wanted: Option<usize>) -> Result<ThreadPool, Failure> {
+    let mut pool = ThreadPoolBuilder::new();
+    if let Some(threads) = wanted {
+        pool = pool.num_threads(threads);
+    }
+    pool.build().map_err(|error| Failure::from_error(&error))
+}
+
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1e6
+}
