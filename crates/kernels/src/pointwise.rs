@@ -87,6 +87,9 @@ macro_rules! with_nonlinearity {
     }};
 }
 
+mod sum;
+pub use sum::sum_backward;
+
 /// Runs `body(offset, channel)` for each vector of `len` numbers.
 macro_rules! for_each_vector {
     ($v:ident, $len:expr, $channels:expr, |$at:ident, $channel:ident| $body:block) => {
@@ -239,13 +242,17 @@ unsafe fn masked_by_output<V: Vector, const F: u8>(output: &[f32], gradient: &mu
     for at in (0..output.len()).step_by(V::LANES) {
         let y = V::load(output.as_ptr().add(at));
         let to = gradient.as_mut_ptr().add(at);
-        let g = V::load(to);
-        let g = match F {
-            RELU => g.where_positive(y),
-            TANH => g.mul(V::splat(1.0).sub(y.mul(y))),
-            _ => g,
-        };
-        g.store(to);
+        masked_output::<V, F>(V::load(to), y).store(to);
+    }
+}
+
+/// `gradient · f′`, found from the output.
+#[inline(always)]
+unsafe fn masked_output<V: Vector, const F: u8>(gradient: V, output: V) -> V {
+    match F {
+        RELU => gradient.where_positive(output),
+        TANH => gradient.mul(V::splat(1.0).sub(output.mul(output))),
+        _ => gradient,
     }
 }
 

@@ -38,6 +38,7 @@ struct Case {
     channels: usize,
     input: Vec<f32>,
     other: Vec<f32>,
+    third: Vec<f32>,
     scale: Vec<f32>,
     shift: Vec<f32>,
 }
@@ -79,6 +80,7 @@ fn cases() -> impl Strategy<Value = Case> {
             channels,
             input,
             other: numbers(len, seed ^ 1),
+            third: numbers(len, seed ^ 4),
             scale: numbers(channels, seed ^ 2),
             shift: numbers(channels, seed ^ 3),
         }
@@ -132,6 +134,25 @@ proptest! {
             let mut values = case.input.clone();
             activate_in_place(isa, f, &mut values);
             assert_close(isa, "f", &values, &want, TOLERANCE);
+        }
+    }
+
+    #[test]
+    fn sum_backward_adds_squares_and_masks(case in cases(), f in nonlinearities(), with_base: bool) {
+        let total = |at: usize| {
+            f64::from(case.other[at]) + if with_base { f64::from(case.third[at]) } else { 0.0 }
+        };
+        let want = case.all(|at| total(at) * slope(f, f64::from(case.input[at])));
+        let mut want_squares = vec![0.5; LANES];
+        (0..case.input.len()).for_each(|at| want_squares[at % LANES] += total(at) * total(at));
+        for &isa in Isa::available() {
+            let mut output = case.input.clone();
+            activate_in_place(isa, f, &mut output);
+            let (mut gradient, mut squares) = (case.other.clone(), [0.5; LANES]);
+            let base = with_base.then_some(&case.third[..]);
+            sum_backward(isa, &mut gradient, base, f, &output, &mut squares);
+            assert_close(isa, "gradient", &gradient, &want, 2.0 * TOLERANCE);
+            assert_close(isa, "squares", &squares, &want_squares, 1e-3);
         }
     }
 

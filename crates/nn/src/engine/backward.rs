@@ -225,11 +225,15 @@ impl ConvPass<'_> {
     ) {
         let len = geometry.shape.width * geometry.pixel;
         let to = &mut worker.inputs[ring.row(y) + ring.margin..][..len];
-        if geometry.transposed() {
+        let channels = self.conv.shape.in_channels;
+        if geometry.transposed() && self.conv.input.is_plain() && self.frame.live == LANES {
+            let row = &arena[self.cx.plan.row(self.conv.input.tensor, self.frame, y)];
+            transpose(self.cx.plan.isa, channels, row, to);
+        } else if geometry.transposed() {
             let row = &mut worker.row[..len];
             view_row(self.cx, self.conv.input, self.frame, y, arena, row);
             clear_dead(row, self.frame);
-            transpose(self.cx.plan.isa, self.conv.shape.in_channels, row, to);
+            transpose(self.cx.plan.isa, channels, row, to);
         } else {
             view_row(self.cx, self.conv.input, self.frame, y, arena, to);
             clear_dead(to, self.frame);

@@ -3,6 +3,7 @@
 
 use reslab_kernels::pointwise::{
     GradientSums, Nonlinearity, add_assign, apply_backward, mask_by_input, mask_by_output,
+    sum_backward,
 };
 use reslab_kernels::{LANES, reduce};
 
@@ -60,6 +61,20 @@ pub(super) fn deliver(
     if view.activation != Nonlinearity::Identity {
         mask_by_input(isa, view.activation, &arena[input], gradient);
     }
+    if let (Some(sum), true, 1) = (&delivery.sum, view.is_plain(), frame.groups) {
+        let base = delivery
+            .base
+            .map(|base| &arena[cx.plan.gradient_row(base, frame, y)]);
+        let output = &arena[cx.plan.row(sum.output, frame, y)];
+        let mut squares = [0.0; LANES];
+        sum_backward(isa, gradient, base, sum.activation, output, &mut squares);
+        if let Some(at) = delivery.record {
+            let live = squares[..frame.live].iter();
+            shard.records[at] += live.map(|&square| f64::from(square)).sum::<f64>();
+        }
+        through_terms(cx, sum, frame, y, gradient, arena, shard, scratch);
+        return;
+    }
     if let Some(base) = delivery.base {
         add_assign(isa, gradient, &arena[cx.plan.gradient_row(base, frame, y)]);
     }
@@ -100,6 +115,20 @@ pub(super) fn through_sum(
 ) {
     let output = &arena[cx.plan.row(sum.output, frame, y)];
     mask_by_output(cx.plan.isa, sum.activation, output, gradient);
+    through_terms(cx, sum, frame, y, gradient, arena, shard, scratch);
+}
+
+/// The rest of [`through_sum`], from the gradient before the activation.
+fn through_terms(
+    cx: Context<'_>,
+    sum: &SumBackward,
+    frame: Frame,
+    y: usize,
+    gradient: &mut [f32],
+    arena: &mut [f32],
+    shard: &mut Shard,
+    scratch: &mut Scratch<'_>,
+) {
     for (adapter, delivery) in &sum.terms {
         match *adapter {
             Adapter::Same => {

@@ -30,6 +30,8 @@ pub(super) struct Executor {
     /// Where each shard's arena lies.
     bases: Vec<Base>,
     pub workers: Vec<Worker>,
+    /// Parts of weight gradients, summed over the shards.
+    pub parts: Buffer,
     /// For each block, where its output's squared gradient norm is recorded.
     pub records: Vec<usize>,
 }
@@ -62,8 +64,10 @@ impl Executor {
             shards: Vec::new(),
             bases: Vec::new(),
             workers: Vec::new(),
+            parts: Buffer::default(),
             records,
         };
+        executor.parts = Buffer::zeros(executor.parts_len());
         executor.make_room(max_batch);
         Ok(executor)
     }
@@ -96,6 +100,12 @@ impl Executor {
         }
     }
 
+    /// Floats of the parts of weight gradients, in whole lines.
+    fn parts_len(&self) -> usize {
+        let most = self.phases.iter().map(|phase| phase.parts).max();
+        most.unwrap_or(0).next_multiple_of(LANES)
+    }
+
     fn new_shard(&self) -> Shard {
         let (program, training) = (&self.plan.program, self.plan.training);
         let outputs = program.tensors[program.logits].shape.len();
@@ -103,13 +113,7 @@ impl Executor {
             arena: Buffer::zeros(if training { self.plan.arena } else { 0 }),
             sums: vec![[0.0; 2]; program.stat_channels],
             norm_sums: vec![[0.0; 2]; if training { program.norm_channels } else { 0 }],
-            parts: Buffer::zeros(
-                self.phases
-                    .iter()
-                    .map(|phase| phase.parts)
-                    .max()
-                    .unwrap_or(0),
-            ),
+            parts: Buffer::zeros(self.parts_len()),
             records: vec![0.0; self.records.len()],
             total: Total::default(),
             logits: vec![0.0; self.shard_images() * outputs],

@@ -1,6 +1,8 @@
 //! A training step: what happens between its phases.
 
+use reslab_kernels::LANES;
 use reslab_kernels::batch_norm::{Moments, backward};
+use reslab_kernels::pointwise::add_assign;
 
 use super::Response;
 use super::executor::Executor;
@@ -220,29 +222,34 @@ fn finish_norms(
 
 /// Adds the shards' parts of a phase's weight gradients, in order, to the arena's layout.
 fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: &mut [f32]) {
-    for at in 0..executor.phases[phase].weights.len() {
-        let (op, part) = executor.phases[phase].weights[at];
+    let parts = executor.phases[phase].parts;
+    let mut total = std::mem::take(&mut executor.parts);
+    total[..parts].fill(0.0);
+    let isa = executor.plan.isa;
+    let whole = parts.next_multiple_of(LANES);
+    for shard in executor.shards(len) {
+        add_assign(isa, &mut total[..whole], &shard.parts[..whole]);
+    }
+    for &(op, part) in &executor.phases[phase].weights {
         let Op::Conv(conv) = &executor.plan.program.ops[op] else {
             continue;
         };
-        let (shape, weight, bias) = (conv.shape, conv.weight, conv.bias);
-        for shard in executor.shards(len) {
-            let parts = &shard.parts[part..];
-            let (places, inputs, outputs) = (shape.places(), shape.group_in(), shape.group_out());
-            // From (group, place, out, in) to (out, in, place).
-            let rows = parts[..shape.weight_len()].chunks_exact(inputs).enumerate();
-            for (row, values) in rows {
-                let (output, rest) = (row % outputs, row / outputs);
-                let (place, group) = (rest % places, rest / places);
-                let first = weight.offset + (group * outputs + output) * inputs * places + place;
-                let to = gradient[first..].iter_mut().step_by(places);
-                to.zip(values).for_each(|(to, value)| *to += value);
-            }
-            if let Some(bias) = bias {
-                let to = bias.of_mut(gradient).iter_mut();
-                to.zip(&parts[shape.weight_len()..])
-                    .for_each(|(to, value)| *to += value);
-            }
+        let (shape, values) = (conv.shape, &total[part..]);
+        let (places, inputs, outputs) = (shape.places(), shape.group_in(), shape.group_out());
+        // From (group, place, out, in) to (out, in, place).
+        let rows = values[..shape.weight_len()].chunks_exact(inputs);
+        for (row, values) in rows.enumerate() {
+            let (output, rest) = (row % outputs, row / outputs);
+            let (place, group) = (rest % places, rest / places);
+            let first = conv.weight.offset + (group * outputs + output) * inputs * places + place;
+            let to = gradient[first..].iter_mut().step_by(places);
+            to.zip(values).for_each(|(to, value)| *to += value);
+        }
+        if let Some(bias) = conv.bias {
+            let to = bias.of_mut(gradient).iter_mut();
+            to.zip(&values[shape.weight_len()..])
+                .for_each(|(to, value)| *to += value);
         }
     }
+    executor.parts = total;
 }

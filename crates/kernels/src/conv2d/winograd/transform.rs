@@ -99,16 +99,6 @@ pub unsafe fn taps<V: Vector>(m: [V; PATCH]) -> [V; 3] {
     ]
 }
 
-/// `G g`: three taps at the six points, in `f64`.
-pub fn filter(g: [f64; 3]) -> [f64; PATCH] {
-    let mut at = [0.0; PATCH];
-    for (i, (to, p)) in at.iter_mut().zip(POINTS_AT).enumerate() {
-        *to = (g[0] + p * (g[1] + p * g[2])) / SCALES[i.div_ceil(2)];
-    }
-    at[PATCH - 1] = g[2];
-    at
-}
-
 /// The rows [`PAIRS`]`[PAIR]` of the transform of four gradients, of what `g` gives.
 #[inline(always)]
 pub unsafe fn gradient_pair<V: Vector, const PAIR: usize>(g: impl Fn(usize) -> V) -> [V; 2] {
