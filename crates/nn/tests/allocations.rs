@@ -43,6 +43,7 @@ fn steps_and_evaluations_allocate_nothing() {
                 .unwrap();
             pool.install(|| {
                 let mut engine = Engine::for_training(&network, 70).unwrap();
+                engine.observe_layers(true);
                 let mut norms = Vec::new();
                 let mut round = |len: usize| {
                     let inputs = &inputs[..len * input.len()];

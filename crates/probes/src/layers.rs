@@ -139,6 +139,7 @@ impl<'a> LayerProbe<'a> {
     ) -> Vec<LayerRow> {
         let mut state = state.to_vec();
         let batch = self.buffer.fill(&self.dataset.train, &self.indices, None);
+        engine.observe_layers(true);
         engine.step(
             parameters,
             &mut state,
@@ -146,6 +147,7 @@ impl<'a> LayerProbe<'a> {
             &self.loss,
             &mut self.gradient,
         );
+        engine.observe_layers(false);
         let mut at_outputs = Vec::with_capacity(self.network.blocks.len());
         engine.block_output_gradient_norms(&mut at_outputs);
 

@@ -199,6 +199,7 @@ impl Compiler {
             pixels,
             shift: None,
             at,
+            normed: false,
             layer,
         });
         self.program.stats.len() - 1
@@ -208,9 +209,9 @@ impl Compiler {
         let tensor = self.materialise(view).tensor;
         let stat = (self.purpose == Purpose::Training).then(|| self.stat_of(tensor));
         if let Some(stat) = stat {
-            self.program.stats[stat]
-                .shift
-                .get_or_insert(spec.running_mean);
+            let stat = &mut self.program.stats[stat];
+            stat.shift.get_or_insert(spec.running_mean);
+            stat.normed = true;
         }
         let at = self.program.norm_channels;
         self.program.norm_channels += spec.channels;

@@ -35,7 +35,7 @@ pub(super) fn deliver(
     let view = delivery.view;
     let input = cx.plan.row(view.tensor, frame, y);
     if !view.is_plain() {
-        record(delivery, frame, gradient, shard);
+        record(cx, delivery, frame, gradient, shard);
     }
     if let (Some(norm), Some(affine)) = (view.norm, cx.affine(view)) {
         let spec = &cx.plan.program.norms[norm];
@@ -79,7 +79,7 @@ pub(super) fn deliver(
         add_assign(isa, gradient, &arena[cx.plan.gradient_row(base, frame, y)]);
     }
     if view.is_plain() {
-        record(delivery, frame, gradient, shard);
+        record(cx, delivery, frame, gradient, shard);
     }
     if let Some(sum) = &delivery.sum {
         through_sum(cx, sum, frame, y, gradient, arena, shard, scratch);
@@ -89,8 +89,10 @@ pub(super) fn deliver(
 }
 
 /// Adds the squared norm of a block output's gradient.
-fn record(delivery: &Delivery, frame: Frame, gradient: &[f32], shard: &mut Shard) {
-    let Some(at) = delivery.record else { return };
+fn record(cx: Context<'_>, delivery: &Delivery, frame: Frame, gradient: &[f32], shard: &mut Shard) {
+    let Some(at) = delivery.record.filter(|_| cx.observed) else {
+        return;
+    };
     let group = gradient.len() / frame.groups;
     for (index, gradient) in gradient.chunks_exact(group).enumerate() {
         let live = if index + 1 == frame.groups {

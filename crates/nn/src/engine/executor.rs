@@ -32,6 +32,8 @@ pub(super) struct Executor {
     pub workers: Vec<Worker>,
     /// Parts of weight gradients, summed over the shards.
     pub parts: Buffer,
+    /// Whether steps find out about layers for the instruments.
+    pub observed: bool,
     /// For each block, where its output's squared gradient norm is recorded.
     pub records: Vec<usize>,
 }
@@ -65,6 +67,7 @@ impl Executor {
             bases: Vec::new(),
             workers: Vec::new(),
             parts: Buffer::default(),
+            observed: false,
             records,
         };
         executor.parts = Buffer::zeros(executor.parts_len());
@@ -128,6 +131,7 @@ impl Executor {
             parameters,
             batch,
             loss,
+            observed: self.observed,
         };
         let (phase, shards) = (&self.phases[phase], &self.shards);
         let size = self.plan.groups * LANES;

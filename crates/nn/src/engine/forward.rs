@@ -96,7 +96,7 @@ fn convolve(
     } else {
         convolve_rows(cx, conv, &geometry, frame, arena, worker);
     }
-    if let Some(stat) = conv.stat {
+    if let Some(stat) = cx.stat_of(conv) {
         fold(cx, stat, frame.live, shard, worker);
     }
 }
@@ -183,7 +183,7 @@ fn convolve_row(
     let (sum, square) = worker.lanes.split_at_mut(conv.shape.out_channels * LANES);
     for group in 0..conv.shape.groups {
         let first = group * group_out;
-        let sums = conv.stat.map(|stat| Sums {
+        let sums = cx.stat_of(conv).map(|stat| Sums {
             shift: &cx.numbers.stat_shift[cx.plan.program.stats[stat].at + first..][..group_out],
             sum: &mut sum[first * LANES..][..group_out * LANES],
             square: &mut square[first * LANES..][..group_out * LANES],

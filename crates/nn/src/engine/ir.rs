@@ -49,6 +49,8 @@ pub(super) struct Stat {
     pub shift: Option<Slot>,
     /// Place of its sums, in channels.
     pub at: usize,
+    /// Whether a batch norm needs it; otherwise it is gathered only for who observes layers.
+    pub normed: bool,
     /// Set where the stat is a layer's output: its name and block.
     pub layer: Option<(String, Option<usize>)>,
 }

@@ -184,8 +184,17 @@ impl Engine {
         &self.logits
     }
 
-    /// After [`Engine::step`]: ‖∂(mean loss)/∂h‖₂ over the whole batch at each block's output, in
-    /// order of execution.
+    /// Whether the steps that follow find out about layers: what [`Engine::responses`] and
+    /// [`Engine::block_output_gradient_norms`] tell. Not at first: it costs some time, most in networks
+    /// without batch norm. No other number depends on it.
+    pub fn observe_layers(&mut self, observed: bool) {
+        if let Some((executor, _)) = &mut self.training {
+            executor.observed = observed;
+        }
+    }
+
+    /// After an observed [`Engine::step`]: ‖∂(mean loss)/∂h‖₂ over the whole batch at each block's
+    /// output, in order of execution.
     pub fn block_output_gradient_norms(&self, out: &mut Vec<f64>) {
         out.clear();
         if let Some((_, found)) = &self.training {
@@ -193,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// After [`Engine::step`]: the spread of the output of each convolution and linear layer of stem
+    /// After an observed [`Engine::step`]: the spread of the output of each convolution and linear layer of stem
     /// and blocks, in order of execution.
     pub fn responses(&self) -> Vec<Response> {
         self.training

@@ -11,7 +11,7 @@ use reslab_kernels::{Base, Buffer, Isa, LANES};
 
 use super::backward_plan::{BackwardStep, Gradient};
 use super::geometry::Geometry;
-use super::ir::{Op, Program, View};
+use super::ir::{Conv, Op, Program, View};
 use super::memory::Memory;
 use crate::loss::{Batch, Loss};
 use crate::network::Shape;
@@ -60,6 +60,8 @@ pub(super) struct Context<'a> {
     pub parameters: &'a [f32],
     pub batch: &'a Batch<'a>,
     pub loss: &'a Loss,
+    /// Whether somebody wants to know of layers: spreads of outputs, norms of gradients.
+    pub observed: bool,
 }
 
 /// A fixed piece of the batch, and its part of every sum.
@@ -281,6 +283,12 @@ impl Plan {
 }
 
 impl Context<'_> {
+    /// The sums that a convolution gathers in this step.
+    pub fn stat_of(&self, conv: &Conv) -> Option<usize> {
+        conv.stat
+            .filter(|&stat| self.observed || self.plan.program.stats[stat].normed)
+    }
+
     /// What a view's norm does to a channel.
     pub fn affine(&self, view: View) -> Option<Affine<'_>> {
         let norm = &self.plan.program.norms[view.norm?];

@@ -86,6 +86,7 @@ impl Case {
     /// Everything a step finds, and an evaluation's outputs, against the reference.
     fn assert_agrees(&self, loss: &Loss) {
         let mut engine = Engine::for_training(&self.network, self.classes.len()).unwrap();
+        engine.observe_layers(true);
         let (result, state, gradient) = self.step(&mut engine, loss);
         let exact = self.reference::<f64>(Mode::Training, loss);
         let rounded = self.reference::<f32>(Mode::Training, loss);
@@ -314,6 +315,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                 .unwrap();
             pool.install(|| {
                 let mut engine = Engine::for_training(&case.network, max_batch).unwrap();
+                engine.observe_layers(true);
                 let (result, state, gradient) = case.step(&mut engine, &Loss::default());
                 let mut norms = Vec::new();
                 engine.block_output_gradient_norms(&mut norms);
@@ -352,6 +354,7 @@ fn responses_are_the_spread_of_each_layer() {
     let network = build(&cifar(8, 4, false, false), Shape::new(1, 6, 6), 3).unwrap();
     let case = Case::new(network, 20, 4);
     let mut engine = Engine::for_training(&case.network, 20).unwrap();
+    engine.observe_layers(true);
     case.step(&mut engine, &Loss::default());
     let responses = engine.responses();
     assert_eq!(responses.len(), 7);

@@ -140,7 +140,7 @@ fn forward_strip(
     };
     for group in 0..conv.shape.groups {
         let first = group * group_out;
-        let sums = conv.stat.map(|stat| Sums {
+        let sums = cx.stat_of(conv).map(|stat| Sums {
             shift: &cx.numbers.stat_shift[cx.plan.program.stats[stat].at + first..][..group_out],
             sum: &mut sum[first * LANES..][..group_out * LANES],
             square: &mut square[first * LANES..][..group_out * LANES],

@@ -1,8 +1,8 @@
 //! A training step: what happens between its phases.
 
-use reslab_kernels::LANES;
 use reslab_kernels::batch_norm::{Moments, backward};
 use reslab_kernels::pointwise::add_assign;
+use reslab_kernels::{Isa, LANES};
 
 use super::Response;
 use super::executor::Executor;
@@ -89,15 +89,13 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usiz
         &executor.plan.program,
         &mut executor.numbers,
     );
-    for op in &program.ops {
-        if let Op::Conv(conv) = op {
-            let (weight, range) = (conv.weight.of(parameters), conv.packed_range());
-            conv.pack_forward(isa, weight, None, &mut numbers.forward[range.clone()]);
-            if conv.propagates {
-                conv.pack_backward(isa, weight, &mut numbers.backward[range]);
-            }
-        }
-    }
+    pack_weights(
+        isa,
+        &program.ops,
+        (0, program.packed),
+        parameters,
+        (&mut numbers.forward, &mut numbers.backward),
+    );
     for stat in &program.stats {
         if let Some(slot) = stat.shift {
             numbers.stat_shift[stat.at..stat.at + stat.channels].copy_from_slice(slot.of(state));
@@ -108,6 +106,55 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usiz
         shard.norm_sums.fill([0.0; 2]);
         shard.records.fill(0.0);
     }
+}
+
+/// Packs the weights of some ops, whose places are in `range`, on all threads: halves of the ops,
+/// then halves of those.
+fn pack_weights(
+    isa: Isa,
+    ops: &[Op],
+    range: (usize, usize),
+    parameters: &[f32],
+    (forward, backward): (&mut [f32], &mut [f32]),
+) {
+    if let [Op::Conv(conv)] = ops {
+        let weight = conv.weight.of(parameters);
+        conv.pack_forward(isa, weight, None, forward);
+        if conv.propagates {
+            conv.pack_backward(isa, weight, backward);
+        }
+    }
+    if ops.len() < 2 {
+        return;
+    }
+    let (front, back) = ops.split_at(ops.len() / 2);
+    let first = back.iter().find_map(|op| match op {
+        Op::Conv(conv) => Some(conv.packed),
+        _ => None,
+    });
+    let middle = first.unwrap_or(range.1);
+    let (forward, more) = forward.split_at_mut(middle - range.0);
+    let (backward, more_backward) = backward.split_at_mut(middle - range.0);
+    rayon::join(
+        || {
+            pack_weights(
+                isa,
+                front,
+                (range.0, middle),
+                parameters,
+                (forward, backward),
+            )
+        },
+        || {
+            pack_weights(
+                isa,
+                back,
+                (middle, range.1),
+                parameters,
+                (more, more_backward),
+            )
+        },
+    );
 }
 
 /// Batch statistics of a phase's stats, coefficients of their norms, running statistics.
@@ -121,6 +168,9 @@ fn finish_stats(
 ) {
     for at in 0..executor.phases[phase].stats.len() {
         let index = executor.phases[phase].stats[at];
+        if !executor.observed && !executor.plan.program.stats[index].normed {
+            continue;
+        }
         let (first, channels, pixels) = {
             let stat = &executor.plan.program.stats[index];
             (stat.at, stat.channels, stat.pixels)
