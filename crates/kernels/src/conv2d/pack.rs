@@ -78,6 +78,14 @@ pub fn forward(
         let value =
             |o: usize, i: usize, place: usize| weight[((first + o) * inputs + i) * places + place];
         match scale {
+            None if places == 1 => {
+                pack_columns(
+                    tile,
+                    inputs,
+                    &weight[first * inputs..][..outputs * inputs],
+                    packed,
+                );
+            }
             None => pack(tile, (outputs, inputs, places), packed, value),
             Some(scale) => pack(tile, (outputs, inputs, places), packed, |o, i, place| {
                 value(o, i, place) * scale[first + o]
@@ -101,8 +109,55 @@ pub fn backward(isa: Isa, shape: &Conv2dShape, weight: &[f32], packed: &mut [f32
         .chunks_exact_mut(outputs * inputs * places)
         .enumerate()
     {
+        let weight = &weight[group * outputs * inputs * places..][..outputs * inputs * places];
+        if places == 1 {
+            pack_rows(tile, inputs, weight, packed);
+            continue;
+        }
         pack(tile, (inputs, outputs, places), packed, |i, o, place| {
-            weight[((group * outputs + o) * inputs + i) * places + place]
+            weight[(o * inputs + i) * places + place]
         });
+    }
+}
+
+/// [`pack`] for kernels of one place, where a tile's channels lie side by side.
+fn pack_rows(tile: usize, channels: usize, weight: &[f32], packed: &mut [f32]) {
+    let rows = weight.len() / channels;
+    let mut first = 0;
+    while first < channels {
+        let width = tile_width(channels - first, tile);
+        let to = packed[first * rows..].chunks_exact_mut(width);
+        for (to, row) in to.zip(weight.chunks_exact(channels)) {
+            to.copy_from_slice(&row[first..first + width]);
+        }
+        first += width;
+    }
+}
+
+/// [`pack`] for kernels of one place, where a tile's channels lie one below the other.
+fn pack_columns(tile: usize, inputs: usize, weight: &[f32], packed: &mut [f32]) {
+    let outputs = weight.len() / inputs;
+    let mut first = 0;
+    while first < outputs {
+        let width = tile_width(outputs - first, tile);
+        let rows = &weight[first * inputs..][..width * inputs];
+        let to = &mut packed[first * inputs..][..width * inputs];
+        match width {
+            8 => turn::<8>(inputs, rows, to),
+            4 => turn::<4>(inputs, rows, to),
+            2 => turn::<2>(inputs, rows, to),
+            _ => to.copy_from_slice(rows),
+        }
+        first += width;
+    }
+}
+
+/// Transposes `WIDTH × inputs` numbers.
+fn turn<const WIDTH: usize>(inputs: usize, rows: &[f32], to: &mut [f32]) {
+    let rows: [&[f32]; WIDTH] = std::array::from_fn(|k| &rows[k * inputs..][..inputs]);
+    for (i, to) in to.as_chunks_mut::<WIDTH>().0.iter_mut().enumerate() {
+        for (to, row) in to.iter_mut().zip(rows) {
+            *to = row[i];
+        }
     }
 }

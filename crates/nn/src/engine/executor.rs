@@ -138,9 +138,13 @@ impl Executor {
         let count = batch.len.div_ceil(size);
         let (next, bases) = (AtomicUsize::new(0), &self.bases);
         let work = |worker: &mut Worker| {
-            let mut index = next.fetch_add(1, Ordering::Relaxed);
-            while index < count {
-                let following = next.fetch_add(1, Ordering::Relaxed);
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                if index >= count {
+                    break;
+                }
+                // A guess, good enough to ask for its first rows.
+                let following = next.load(Ordering::Relaxed);
                 worker.next_arena = (following < count).then(|| bases[following]);
                 let mut shard = shards[index].lock().unwrap_or_else(|e| e.into_inner());
                 let first = index * size;
@@ -152,7 +156,6 @@ impl Executor {
                     &mut shard,
                     worker,
                 );
-                index = following;
             }
         };
         let threads = rayon::current_num_threads()

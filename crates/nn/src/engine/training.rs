@@ -286,9 +286,13 @@ fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: 
         };
         let (shape, values) = (conv.shape, &total[part..]);
         let (places, inputs, outputs) = (shape.places(), shape.group_in(), shape.group_out());
-        // From (group, place, out, in) to (out, in, place).
+        // From (group, place, out, in) to (out, in, place): the same, where there is but one place.
+        if places == 1 {
+            let to = conv.weight.of_mut(gradient).iter_mut();
+            to.zip(values).for_each(|(to, value)| *to += value);
+        }
         let rows = values[..shape.weight_len()].chunks_exact(inputs);
-        for (row, values) in rows.enumerate() {
+        for (row, values) in rows.enumerate().filter(|_| places > 1) {
             let (output, rest) = (row % outputs, row / outputs);
             let (place, group) = (rest % places, rest / places);
             let first = conv.weight.offset + (group * outputs + output) * inputs * places + place;
