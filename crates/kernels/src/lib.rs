@@ -27,6 +27,7 @@ pub mod counting;
 pub mod isa;
 pub mod lanes;
 pub mod loss;
+pub mod noise;
 pub mod pointwise;
 pub mod reduce;
 pub mod update;

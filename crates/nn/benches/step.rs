@@ -4,9 +4,10 @@
 
 use std::time::Instant;
 
-use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
 use reslab_nn::families::{Family, InitSettings, ModelSettings, build, initialize, named};
-use reslab_nn::network::{Activation, Network, Op, Shape};
+use reslab_nn::network::census::census;
+use reslab_nn::network::{Network, Shape};
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -25,13 +26,8 @@ fn main() {
         ..model("resnet20", depth)
     };
     let fully = ModelSettings {
-        family: Family::FullyConnected,
-        depth: 32,
-        residual: true,
-        width: 64,
-        batch_norm: false,
-        activation: Activation::Relu,
         branch_layers: 2,
+        ..Family::FullyConnected.defaults()
     };
     let works = [
         ("resnet20", model("resnet20", 20), cifar, 128),
@@ -69,6 +65,7 @@ fn measure(name: &str, network: &Network, len: usize) {
         inputs: &inputs,
         targets: TargetsRef::Classes(&classes),
         len,
+        noise: Noise::default(),
     };
     let loss = Loss::default();
     let mut engine = Engine::for_training(network, len).expect("an engine");
@@ -108,29 +105,6 @@ fn best(mut work: impl FnMut()) -> f64 {
 }
 
 /// Multiply-adds of one sample, forward.
-fn multiply_adds(network: &Network) -> usize {
-    let mut total = 0;
-    let mut shape = network.input;
-    let mut count = |layers: &[reslab_nn::network::Layer], mut shape: Shape| {
-        for layer in layers {
-            let output = reslab_nn::network::output_shape(std::slice::from_ref(layer), shape)
-                .expect("a network that fits");
-            total += match &layer.op {
-                Op::Conv2d(c) => output.len() * c.in_channels / c.groups * c.kernel * c.kernel,
-                Op::Linear(l) => l.in_features * l.out_features,
-                _ => 0,
-            };
-            shape = output;
-        }
-        shape
-    };
-    shape = count(&network.stem, shape);
-    for block in &network.blocks {
-        let input = shape;
-        for branch in &block.branches {
-            shape = count(branch, input);
-        }
-    }
-    count(&network.head, shape);
-    total
+fn multiply_adds(network: &Network) -> u64 {
+    census(network).expect("a network that fits").multiply_adds
 }

@@ -10,6 +10,7 @@ pub mod error;
 pub mod families;
 pub mod loss;
 pub mod network;
+pub mod noise;
 pub mod random;
 pub mod reference;
 pub mod train;

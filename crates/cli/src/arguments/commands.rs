@@ -262,6 +262,46 @@ pub enum DataCommand {
     },
 }
 
+pub(super) const MODELS_EXAMPLES: &str = "\
+Examples:
+  reslab models                                           names, parameters, multiply-adds
+  reslab models --json                                    one JSON object a line";
+
+/// Arguments of `reslab models`.
+#[derive(Debug, Args)]
+pub struct ModelsArguments {
+    /// Print one JSON object a network.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) const DESCRIBE_EXAMPLES: &str = "\
+Examples:
+  reslab describe resnet20                                layers, shapes, parameters
+  reslab describe resnet50 --input 3,64,64 --classes 10
+  reslab describe resnet50 --set stride_on=1x1            the paper's place of the stride
+  reslab describe wrn-16-4 --json";
+
+/// Arguments of `reslab describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArguments {
+    /// The network, by its name (`reslab models` lists them).
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// Change a setting of the network, as under `model:` of an experiment file; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Size of an image (the one of the family's papers).
+    #[arg(long, value_name = "C,H,W", value_parser = image_size)]
+    pub input: Option<ImageSize>,
+    /// Number of classes (that of the family's papers).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub classes: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
 pub(super) const BENCH_EXAMPLES: &str = "\
 Examples:
   reslab bench train --model resnet20 --batch 128 --threads 2
@@ -302,12 +342,12 @@ pub struct BenchArguments {
     /// Steps that are timed, after two that are not.
     #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
     pub steps: usize,
-    /// Size of an image.
-    #[arg(long, value_name = "C,H,W", default_value = "3,32,32", value_parser = image_size)]
-    pub input: ImageSize,
-    /// Number of classes.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
-    pub classes: usize,
+    /// Size of an image (the one of the family's papers: 3,32,32 for resnet20).
+    #[arg(long, value_name = "C,H,W", value_parser = image_size)]
+    pub input: Option<ImageSize>,
+    /// Number of classes (that of the family's papers).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub classes: Option<usize>,
     /// Print one JSON object instead of a sentence.
     #[arg(long)]
     pub json: bool,

@@ -84,6 +84,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
+    /// List the networks there are.
+    #[command(help_template = TEMPLATE, before_help = commands::MODELS_EXAMPLES)]
+    Models(ModelsArguments),
+    /// Show a network layer by layer: shapes, parameters, multiply-adds.
+    #[command(help_template = TEMPLATE, before_help = commands::DESCRIBE_EXAMPLES)]
+    Describe(DescribeArguments),
     /// Measure the speed of training or evaluation.
     #[command(help_template = TEMPLATE, before_help = commands::BENCH_EXAMPLES, subcommand_required = true)]
     Bench {

@@ -5,13 +5,14 @@
 use std::time::Instant;
 
 use rayon::ThreadPoolBuilder;
-use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
 use reslab_nn::families::{self, InitSettings, WrittenModel};
 use reslab_nn::network::{Network, Shape};
 use reslab_nn::random::{Purpose, stream, uniform};
 use reslab_nn::train::{Optimiser, TrainSettings};
 use serde_json::json;
 
+use super::models::build;
 use crate::arguments::{BenchArguments, BenchCommand};
 use crate::message::{Ending, Failure};
 use crate::output;
@@ -42,7 +43,7 @@ pub fn bench(command: &BenchCommand) -> Result<Ending, Failure> {
             }
         })
         .map_err(|error| Failure::from_error(&error))?;
-    report(arguments, training, threads, seconds)?;
+    report(arguments, network.input, training, threads, seconds)?;
     Ok(Ending::Well)
 }
 
@@ -52,12 +53,7 @@ fn network(arguments: &BenchArguments) -> Result<Network, Failure> {
         width: arguments.width,
         ..WrittenModel::default()
     };
-    let size = arguments.input;
-    let input = Shape::new(size.channels, size.height, size.width);
-    written
-        .resolve()
-        .and_then(|settings| families::build(&settings, input, arguments.classes))
-        .map_err(|error| Failure::from_error(&error))
+    build(&written, arguments.input, arguments.classes)
 }
 
 /// One batch of noise and the numbers to run it with.
@@ -77,7 +73,7 @@ impl<'a> Bench<'a> {
         let numbers = arguments.batch * network.input.len();
         let inputs = (0..numbers).map(|_| 2.0 * uniform(&mut noise) as f32 - 1.0);
         // Every class in turn; a class number always fits.
-        let targets = (0..arguments.batch).map(|i| (i % arguments.classes) as u32);
+        let targets = (0..arguments.batch).map(|i| (i % network.outputs) as u32);
         Bench {
             network,
             batch: arguments.batch,
@@ -94,6 +90,7 @@ impl<'a> Bench<'a> {
             inputs: &self.inputs,
             targets: TargetsRef::Classes(&self.targets),
             len: self.batch,
+            noise: Noise::default(),
         }
     }
 
@@ -144,6 +141,7 @@ impl<'a> Bench<'a> {
 
 fn report(
     arguments: &BenchArguments,
+    size: Shape,
     training: bool,
     threads: usize,
     seconds: f64,
@@ -153,7 +151,6 @@ fn report(
     let speed = images / seconds.max(f64::MIN_POSITIVE);
     let memory = peak_rss_mb();
     if arguments.json {
-        let size = arguments.input;
         return output::print_json_line(&json!({
             "bench": what,
             "model": arguments.model,

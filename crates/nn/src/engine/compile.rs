@@ -9,6 +9,7 @@ use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
     self, Activation, BatchNorm, Block, Conv2d, Layer, Linear, Network, Shape, Shortcut,
+    SubsamplePad,
 };
 
 /// What the program is for.
@@ -94,6 +95,14 @@ impl Compiler {
                     let conv = as_convolution(linear);
                     self.convolution(layer, &conv, view, output, folded)?
                 }
+                network::Op::SubsamplePad(option_a) => View::plain(self.sum(
+                    vec![(view, adapter(option_a))],
+                    Nonlinearity::Identity,
+                    output,
+                )),
+                network::Op::MaxPool(_) | network::Op::Dropout(_) | network::Op::Scale(_) => {
+                    return Err(unsupported(&layer.name, output));
+                }
                 network::Op::BatchNorm(norm) => self.batch_norm(norm, view),
                 network::Op::Activation(activation) => self.activation(*activation, view),
                 network::Op::GlobalAveragePool | network::Op::Flatten
@@ -141,15 +150,6 @@ impl Compiler {
         folded: Option<BatchNorm>,
     ) -> Result<View, ShapeError> {
         let found = self.shape(input);
-        let divides = |channels: usize| conv.groups > 0 && channels.is_multiple_of(conv.groups);
-        if !divides(conv.in_channels) || !divides(conv.out_channels) {
-            let expected = format!("channels that can be cut into {} groups", conv.groups);
-            return Err(ShapeError::Layer {
-                layer: layer.name.clone(),
-                expected,
-                found,
-            });
-        }
         let shape = Conv2dShape {
             in_channels: conv.in_channels,
             out_channels: conv.out_channels,
@@ -279,6 +279,10 @@ impl Compiler {
     }
 
     fn block(&mut self, block: &Block, input: View) -> Result<View, ShapeError> {
+        if block.gate.is_some() || block.survival.is_some() {
+            return Err(unsupported(&block.name, self.shape(input)));
+        }
+        let input = self.layers(&block.pre, input)?;
         if block.shortcut == Shortcut::None {
             let view = match block.branches.first() {
                 Some(branch) => self.layers(branch, input)?,
@@ -298,28 +302,17 @@ impl Compiler {
         let mut shape = self.shape(input);
         terms.push(match &block.shortcut {
             Shortcut::None | Shortcut::Identity => (input, Adapter::Same),
-            &Shortcut::SubsamplePad {
-                stride,
-                pad_before,
-                pad_after,
-            } => {
-                shape = Shape::new(
-                    shape.channels + pad_before + pad_after,
-                    shape.height.div_ceil(stride),
-                    shape.width.div_ceil(stride),
-                );
-                (
-                    input,
-                    Adapter::Subsample {
-                        stride,
-                        before: pad_before,
-                    },
-                )
-            }
             Shortcut::Layers(layers) => {
-                let view = self.layers(layers, input)?;
-                shape = self.shape(view);
-                (view, Adapter::Same)
+                if let [layer] = &layers[..]
+                    && let network::Op::SubsamplePad(option_a) = &layer.op
+                {
+                    shape = layer_output_shape(layer, shape)?;
+                    (input, adapter(option_a))
+                } else {
+                    let view = self.layers(layers, input)?;
+                    shape = self.shape(view);
+                    (view, Adapter::Same)
+                }
             }
         });
         let (activation, rest) = match block.post.split_first() {
@@ -334,6 +327,22 @@ impl Compiler {
         };
         let sum = self.sum(terms, nonlinearity(activation), shape);
         self.layers(rest, View::plain(sum))
+    }
+}
+
+/// What the engine has no op for.
+fn unsupported(name: &str, found: Shape) -> ShapeError {
+    ShapeError::Layer {
+        layer: name.to_owned(),
+        expected: "an executor that knows it (the reference does)".to_owned(),
+        found,
+    }
+}
+
+fn adapter(option_a: &SubsamplePad) -> Adapter {
+    Adapter::Subsample {
+        stride: option_a.stride,
+        before: option_a.pad_before,
     }
 }
 

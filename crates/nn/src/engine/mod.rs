@@ -46,6 +46,7 @@ use crate::error::ShapeError;
 use crate::network::Network;
 
 pub use crate::loss::{Batch, BatchResult, Loss, TargetsRef};
+pub use crate::noise::Noise;
 
 /// How far a layer's output is spread: He et al. 2015, figure 7.
 #[derive(Debug, Clone, PartialEq)]

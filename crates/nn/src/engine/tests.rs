@@ -54,12 +54,20 @@ impl Case {
         }
     }
 
+    fn noise(&self) -> Noise {
+        Noise {
+            seed: self.classes.len() as u64,
+            step: 3,
+        }
+    }
+
     fn batch(&self) -> Batch<'_> {
         let targets = TargetsRef::Classes(&self.classes);
         Batch {
             inputs: &self.inputs,
             targets,
             len: self.classes.len(),
+            noise: self.noise(),
         }
     }
 
@@ -76,6 +84,7 @@ impl Case {
             network: &self.network,
             state: &lift(&self.state),
             mode,
+            noise: self.noise(),
             inputs: &tensor(&self.inputs, self.network.input).unwrap(),
             targets: TargetsRef::Classes(&self.classes),
             loss: *loss,
@@ -195,8 +204,7 @@ fn cifar(depth: usize, width: usize, residual: bool, batch_norm: bool) -> ModelS
         width,
         residual,
         batch_norm,
-        activation: Activation::Relu,
-        branch_layers: 2,
+        ..Family::Cifar.defaults()
     }
 }
 
@@ -238,6 +246,7 @@ fn models() -> impl Strategy<Value = ModelSettings> {
                 residual,
                 batch_norm,
                 activation,
+                ..family.defaults()
             }
         },
     );
@@ -299,6 +308,7 @@ fn any_number_of_threads_gives_the_same_bits() {
         residual: true,
         batch_norm: true,
         activation: Activation::Tanh,
+        ..Family::FullyConnected.defaults()
     };
     for (model, len) in [
         (cifar(8, 8, true, true), 75),
