@@ -21,7 +21,9 @@
 // one by one, as BLAS does.
 #![allow(clippy::needless_range_loop, clippy::too_many_arguments)]
 
+pub mod ahead;
 pub mod batch_norm;
+pub mod buffer;
 pub mod conv2d;
 pub mod counting;
 pub mod isa;
@@ -33,5 +35,7 @@ pub mod reduce;
 pub mod update;
 mod vector;
 
+pub use ahead::{Ahead, Base};
+pub use buffer::Buffer;
 pub use isa::{Isa, IsaError};
 pub use lanes::LANES;

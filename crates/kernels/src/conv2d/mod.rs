@@ -18,6 +18,7 @@ pub mod pack;
 pub mod row;
 #[cfg(test)]
 mod tests;
+pub mod winograd;
 
 /// What a convolution computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

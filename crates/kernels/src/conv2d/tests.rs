@@ -8,7 +8,7 @@ use super::*;
 use crate::{Isa, LANES};
 
 /// Numbers that look random: a small linear congruential generator.
-fn numbers(count: usize, seed: u32) -> Vec<f32> {
+pub(in crate::conv2d) fn numbers(count: usize, seed: u32) -> Vec<f32> {
     let mut x = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
     let next = |_| {
         x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -19,7 +19,10 @@ fn numbers(count: usize, seed: u32) -> Vec<f32> {
 
 /// Calls `visit(output pixel, output channel, weight index, input index)`, indices in units of
 /// groups of lanes, for every product of the definition.
-fn for_each_product(s: &Conv2dShape, mut visit: impl FnMut(usize, usize, usize, usize)) {
+pub(in crate::conv2d) fn for_each_product(
+    s: &Conv2dShape,
+    mut visit: impl FnMut(usize, usize, usize, usize),
+) {
     for (y, x) in (0..s.out_height()).flat_map(|y| (0..s.out_width()).map(move |x| (y, x))) {
         for (o, i) in (0..s.out_channels).flat_map(|o| (0..s.group_in()).map(move |i| (o, i))) {
             let channel = o / s.group_out() * s.group_in() + i;
@@ -59,7 +62,7 @@ fn with_margins(
     out
 }
 
-fn assert_close(isa: Isa, what: &str, got: &[f32], want: &[f64], scale: f64) {
+pub(in crate::conv2d) fn assert_close(isa: Isa, what: &str, got: &[f32], want: &[f64], scale: f64) {
     assert_eq!(got.len(), want.len());
     for (at, (&got, &want)) in got.iter().zip(want).enumerate() {
         let error = (f64::from(got) - want).abs();

@@ -67,6 +67,15 @@ pub(crate) trait Vector: Copy {
         }
     }
 
+    /// Asks for the cache line at an address, which may be any.
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        #[cfg(target_arch = "x86_64")]
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = at;
+    }
+
     /// Zeros.
     #[inline(always)]
     unsafe fn zero() -> Self {

@@ -86,12 +86,13 @@ impl Worker {
 
 /// Backward of one convolution for one frame, strip by strip.
 #[derive(Clone, Copy)]
-struct ConvPass<'a> {
-    cx: Context<'a>,
-    conv: &'a Conv,
-    from: Gradient,
-    frame: Frame,
-    part: usize,
+pub(super) struct ConvPass<'a> {
+    pub cx: Context<'a>,
+    pub conv: &'a Conv,
+    pub from: Gradient,
+    pub frame: Frame,
+    /// Place of its part of the gradient.
+    pub part: usize,
 }
 
 impl ConvPass<'_> {
@@ -102,8 +103,7 @@ impl ConvPass<'_> {
         shard: &mut Shard,
         worker: &mut Worker,
     ) {
-        let geometry = Geometry::new(&self.conv.shape, self.frame.groups);
-        let height = self.conv.shape.out_height();
+        let geometry = Geometry::new(self.conv, self.frame.groups);
         let strip = geometry.strip_rows();
         let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
         inputs.clear_margins(&mut worker.inputs, geometry.shape.width * geometry.pixel);
@@ -115,21 +115,43 @@ impl ConvPass<'_> {
         if self.conv.bias.is_some() {
             worker.other_lanes[..2 * out_channels * LANES].fill(0.0);
         }
+        if self.conv.tiled {
+            self.run_tiled(&geometry, delivery, arena, shard, worker);
+        } else {
+            self.run_rows(&geometry, delivery, arena, shard, worker);
+        }
+        if self.conv.bias.is_some() {
+            self.add_bias_gradient(shard, worker);
+        }
+    }
+
+    /// A direct convolution, strip by strip.
+    fn run_rows(
+        self,
+        geometry: &Geometry,
+        delivery: Option<&Delivery>,
+        arena: &mut [f32],
+        shard: &mut Shard,
+        worker: &mut Worker,
+    ) {
+        let height = self.conv.shape.out_height();
+        let strip = geometry.strip_rows();
+        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
         let (mut filled, mut delivered) = (0, 0);
         for first in (0..height).step_by(strip) {
             let rows = first..(first + strip).min(height);
             for y in rows.clone() {
-                self.fill_gradient(&geometry, gradients, y, arena, worker);
+                self.fill_gradient(geometry, gradients, y, arena, worker);
             }
             while filled < geometry.rows_needed(rows.end - 1) {
-                self.fill_input(&geometry, inputs, filled, arena, worker);
+                self.fill_input(geometry, inputs, filled, arena, worker);
                 filled += 1;
             }
             geometry.pairs(rows.clone(), inputs, gradients, &mut worker.pairs);
-            self.add_weight_gradient(&geometry, shard, worker);
+            self.add_weight_gradient(geometry, shard, worker);
             if let Some(delivery) = delivery {
                 while delivered < geometry.rows_complete(rows.end) {
-                    self.input_gradient_row(&geometry, gradients, delivered, worker);
+                    self.input_gradient_row(geometry, gradients, delivered, worker);
                     let len = geometry.shape.width * geometry.pixel;
                     let (gradient, mut scratch) = worker.rows(len);
                     let (cx, frame) = (self.cx, self.frame);
@@ -147,22 +169,24 @@ impl ConvPass<'_> {
                 }
             }
         }
-        if self.conv.bias.is_some() {
-            let start = self.part + self.conv.shape.weight_len();
-            let sums = worker.other_lanes[..out_channels * LANES].chunks_exact(LANES);
-            for (part, lanes) in shard.parts[start..start + out_channels]
-                .iter_mut()
-                .zip(sums)
-            {
-                let mut total = [0.0];
-                batch_norm::fold_lanes(lanes, LANES, &mut total);
-                *part += total[0] as f32;
-            }
+    }
+
+    fn add_bias_gradient(self, shard: &mut Shard, worker: &Worker) {
+        let out_channels = self.conv.shape.out_channels;
+        let start = self.part + self.conv.shape.weight_len();
+        let sums = worker.other_lanes[..out_channels * LANES].chunks_exact(LANES);
+        for (part, lanes) in shard.parts[start..start + out_channels]
+            .iter_mut()
+            .zip(sums)
+        {
+            let mut total = [0.0];
+            batch_norm::fold_lanes(lanes, LANES, &mut total);
+            *part += total[0] as f32;
         }
     }
 
     /// Brings row `y` of the output's gradient into the ring, before the norm if there is one.
-    fn fill_gradient(
+    pub(super) fn fill_gradient(
         self,
         geometry: &Geometry,
         ring: Ring,
@@ -191,7 +215,7 @@ impl ConvPass<'_> {
     }
 
     /// Brings input row `y` into the ring, as the weight gradient's kernel reads it.
-    fn fill_input(
+    pub(super) fn fill_input(
         self,
         geometry: &Geometry,
         ring: Ring,
@@ -212,7 +236,12 @@ impl ConvPass<'_> {
         }
     }
 
-    fn add_weight_gradient(self, geometry: &Geometry, shard: &mut Shard, worker: &Worker) {
+    pub(super) fn add_weight_gradient(
+        self,
+        geometry: &Geometry,
+        shard: &mut Shard,
+        worker: &Worker,
+    ) {
         let shape = &self.conv.shape;
         let group_weights = shape.weight_len() / shape.groups;
         let image = if geometry.transposed() { 1 } else { LANES };
@@ -231,7 +260,6 @@ impl ConvPass<'_> {
     /// Row `y` of the input's gradient, into the worker's row.
     fn input_gradient_row(self, geometry: &Geometry, ring: Ring, y: usize, worker: &mut Worker) {
         let shape = &self.conv.shape;
-        let group_weights = shape.weight_len() / shape.groups;
         let len = geometry.shape.width * geometry.pixel;
         for first in 0..shape.stride.min(geometry.shape.width) {
             geometry.gradient_taps(y, first, ring, &mut worker.taps);
@@ -242,8 +270,7 @@ impl ConvPass<'_> {
                     geometry.gradient_row(first),
                     &worker.gradients[group * shape.group_out() * LANES..],
                     &worker.taps,
-                    &self.cx.numbers.backward[self.conv.packed + group * group_weights..]
-                        [..group_weights],
+                    &self.cx.numbers.backward[self.conv.packed_group(group)],
                     None,
                     &mut worker.row[to..len],
                     None,

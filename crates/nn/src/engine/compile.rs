@@ -1,6 +1,6 @@
 //! From a [`Network`] to a [`Program`]: which tensors are stored and what is applied on reading.
 
-use reslab_kernels::conv2d::Conv2dShape;
+use reslab_kernels::conv2d::{Conv2dShape, winograd};
 use reslab_kernels::pointwise::Nonlinearity;
 
 use super::ir::{Adapter, Conv, Norm, Op, Program, Stat, Sum, Tensor, View};
@@ -167,7 +167,7 @@ impl Compiler {
         let stat = (self.purpose == Purpose::Training && hidden)
             .then(|| self.stat(output, Some((layer.name.clone(), self.block))));
         let program = &mut self.program;
-        program.ops.push(Op::Conv(Box::new(Conv {
+        let conv = Conv {
             name: layer.name.clone(),
             input,
             output,
@@ -178,12 +178,14 @@ impl Compiler {
             stat,
             fused: None,
             flat,
+            tiled: winograd::pays(&shape),
             packed: program.packed,
             bias_at: program.bias_channels,
             propagates: false,
-        })));
-        program.packed += shape.weight_len();
+        };
+        program.packed += conv.packed_len();
         program.bias_channels += shape.out_channels;
+        program.ops.push(Op::Conv(Box::new(conv)));
         Ok(View::plain(output))
     }
 

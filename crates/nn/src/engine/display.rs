@@ -56,7 +56,7 @@ fn executor_lines(executor: &Executor, name: &str, f: &mut fmt::Formatter<'_>) -
                         let Op::Conv(conv) = &plan.program.ops[*op] else {
                             continue;
                         };
-                        let turned = Geometry::new(&conv.shape, 1).transposed();
+                        let turned = Geometry::new(conv, 1).transposed();
                         let weight = if turned { "transposed" } else { "in lanes" };
                         write!(f, "  {} backward: weight {weight}", conv.name)?;
                         if let Some(deliver) = deliver {

@@ -4,7 +4,6 @@
 //! one thread, in one arena whose places are used over and over.
 
 use reslab_kernels::batch_norm::Moments;
-use reslab_kernels::conv2d::pack;
 
 use super::executor::Executor;
 use super::ir::Op;
@@ -41,7 +40,7 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32]) {
         let (weight, range) = (conv.weight.of(parameters), conv.packed_range());
         let to = &mut numbers.forward[range];
         let Some(norm) = &conv.folded else {
-            pack::forward(isa, &conv.shape, weight, None, to);
+            conv.pack_forward(isa, weight, None, to);
             continue;
         };
         // The scales lie where the biases will: one pass each.
@@ -49,7 +48,7 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32]) {
         for (c, scale) in biases.iter_mut().enumerate() {
             *scale = affine(norm, c, parameters, state).0;
         }
-        pack::forward(isa, &conv.shape, weight, Some(biases), to);
+        conv.pack_forward(isa, weight, Some(biases), to);
         for (c, bias) in biases.iter_mut().enumerate() {
             let (scale, shift) = affine(norm, c, parameters, state);
             let own = conv.bias.map_or(0.0, |bias| bias.of(parameters)[c]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use reslab_kernels::loss::{Targets, Total, cross_entropy, squared_error};
-use reslab_kernels::{Isa, LANES, lanes};
+use reslab_kernels::{Base, Buffer, Isa, LANES, lanes};
 
 use super::backward_plan::{self, BackwardStep, Gradient, Kind};
 use super::compile::{Purpose, compile};
@@ -27,6 +27,8 @@ pub(super) struct Executor {
     pub phases: Vec<Phase>,
     pub numbers: Numbers,
     pub shards: Vec<Mutex<Shard>>,
+    /// Where each shard's arena lies.
+    bases: Vec<Base>,
     pub workers: Vec<Worker>,
     /// For each block, where its output's squared gradient norm is recorded.
     pub records: Vec<usize>,
@@ -58,6 +60,7 @@ impl Executor {
             phases,
             numbers,
             shards: Vec::new(),
+            bases: Vec::new(),
             workers: Vec::new(),
             records,
         };
@@ -74,7 +77,9 @@ impl Executor {
     pub fn make_room(&mut self, batch: usize) {
         let shards = batch.div_ceil(self.shard_images());
         while self.shards.len() < shards {
-            self.shards.push(Mutex::new(self.new_shard()));
+            let shard = self.new_shard();
+            self.bases.push(Base::of(&shard.arena));
+            self.shards.push(Mutex::new(shard));
         }
         while self.workers.len() < rayon::current_num_threads() {
             let steps: Vec<&BackwardStep> = self
@@ -95,17 +100,16 @@ impl Executor {
         let (program, training) = (&self.plan.program, self.plan.training);
         let outputs = program.tensors[program.logits].shape.len();
         Shard {
-            arena: vec![0.0; if training { self.plan.arena } else { 0 }],
+            arena: Buffer::zeros(if training { self.plan.arena } else { 0 }),
             sums: vec![[0.0; 2]; program.stat_channels],
             norm_sums: vec![[0.0; 2]; if training { program.norm_channels } else { 0 }],
-            parts: vec![
-                0.0;
+            parts: Buffer::zeros(
                 self.phases
                     .iter()
                     .map(|phase| phase.parts)
                     .max()
-                    .unwrap_or(0)
-            ],
+                    .unwrap_or(0),
+            ),
             records: vec![0.0; self.records.len()],
             total: Total::default(),
             logits: vec![0.0; self.shard_images() * outputs],
@@ -124,13 +128,12 @@ impl Executor {
         let (phase, shards) = (&self.phases[phase], &self.shards);
         let size = self.plan.groups * LANES;
         let count = batch.len.div_ceil(size);
-        let next = AtomicUsize::new(0);
+        let (next, bases) = (AtomicUsize::new(0), &self.bases);
         let work = |worker: &mut Worker| {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                if index >= count {
-                    break;
-                }
+            let mut index = next.fetch_add(1, Ordering::Relaxed);
+            while index < count {
+                let following = next.fetch_add(1, Ordering::Relaxed);
+                worker.next_arena = (following < count).then(|| bases[following]);
                 let mut shard = shards[index].lock().unwrap_or_else(|e| e.into_inner());
                 let first = index * size;
                 run_shard(
@@ -141,6 +144,7 @@ impl Executor {
                     &mut shard,
                     worker,
                 );
+                index = following;
             }
         };
         let threads = rayon::current_num_threads()

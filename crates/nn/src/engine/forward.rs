@@ -7,6 +7,7 @@ use reslab_kernels::{LANES, batch_norm, lanes};
 use super::geometry::Geometry;
 use super::ir::{Adapter, Conv, Op, Sum, View};
 use super::shard::{Context, Frame, Shard, Worker, frames, pair};
+use super::tiled;
 
 /// Puts the shard's samples side by side. `first` is its first sample in the batch.
 pub(super) fn gather_input(cx: Context<'_>, first: usize, images: usize, arena: &mut [f32]) {
@@ -84,12 +85,33 @@ fn convolve(
     shard: &mut Shard,
     worker: &mut Worker,
 ) {
-    let geometry = Geometry::new(&conv.shape, frame.groups);
+    let geometry = Geometry::new(conv, frame.groups);
     let ring = geometry.input_ring(1);
     let row_pixels = geometry.shape.width * geometry.pixel;
     ring.clear_margins(&mut worker.inputs, row_pixels);
     let channels = conv.shape.out_channels;
     worker.lanes[..2 * channels * LANES].fill(0.0);
+    if conv.tiled {
+        tiled::convolve(cx, conv, &geometry, frame, arena, worker);
+    } else {
+        convolve_rows(cx, conv, &geometry, frame, arena, worker);
+    }
+    if let Some(stat) = conv.stat {
+        fold(cx, stat, frame.live, shard, worker);
+    }
+}
+
+/// A direct convolution, row by row.
+fn convolve_rows(
+    cx: Context<'_>,
+    conv: &Conv,
+    geometry: &Geometry,
+    frame: Frame,
+    arena: &mut [f32],
+    worker: &mut Worker,
+) {
+    let ring = geometry.input_ring(1);
+    let row_pixels = geometry.shape.width * geometry.pixel;
     let mut filled = 0;
     for y in 0..conv.shape.out_height() {
         while filled < geometry.rows_needed(y) {
@@ -107,20 +129,17 @@ fn convolve(
         }
         geometry.forward_taps(y, ring, &mut worker.taps);
         let output = &mut arena[cx.plan.row(conv.output, frame, y)];
-        convolve_row(cx, conv, &geometry, output, worker);
+        convolve_row(cx, conv, geometry, output, worker);
     }
     if let Some(sum) = &conv.fused {
         for y in filled..conv.shape.height {
             sum_row(cx, sum, frame, y, arena, worker);
         }
     }
-    if let Some(stat) = conv.stat {
-        fold(cx, stat, frame.live, shard, worker);
-    }
 }
 
 /// Brings input row `y` into the ring, computing the sum it is a row of if that is fused.
-fn fill(
+pub(super) fn fill(
     cx: Context<'_>,
     conv: &Conv,
     frame: Frame,
@@ -143,6 +162,15 @@ fn fill(
     );
 }
 
+/// What is added to each output channel: the bias, or what folding a norm made of it.
+pub(super) fn convolution_bias<'a>(cx: Context<'a>, conv: &Conv) -> Option<&'a [f32]> {
+    match (&conv.folded, conv.bias) {
+        (Some(_), _) => Some(&cx.numbers.bias[conv.bias_at..][..conv.shape.out_channels]),
+        (None, Some(bias)) => Some(bias.of(cx.parameters)),
+        (None, None) => None,
+    }
+}
+
 fn convolve_row(
     cx: Context<'_>,
     conv: &Conv,
@@ -151,12 +179,7 @@ fn convolve_row(
     worker: &mut Worker,
 ) {
     let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
-    let group_weights = conv.shape.weight_len() / conv.shape.groups;
-    let bias = match (&conv.folded, conv.bias) {
-        (Some(_), _) => Some(&cx.numbers.bias[conv.bias_at..][..conv.shape.out_channels]),
-        (None, Some(bias)) => Some(bias.of(cx.parameters)),
-        (None, None) => None,
-    };
+    let bias = convolution_bias(cx, conv);
     let (sum, square) = worker.lanes.split_at_mut(conv.shape.out_channels * LANES);
     for group in 0..conv.shape.groups {
         let first = group * group_out;
@@ -170,7 +193,7 @@ fn convolve_row(
             geometry.forward_row(),
             &worker.inputs[group * group_in * LANES..],
             &worker.taps,
-            &cx.numbers.forward[conv.packed + group * group_weights..][..group_weights],
+            &cx.numbers.forward[conv.packed_group(group)],
             bias.map(|bias| &bias[first..first + group_out]),
             &mut output[first * LANES..],
             sums,

@@ -1,12 +1,16 @@
 //! Which rows of a convolution meet: rings of padded rows, taps and pairs.
 //!
 //! A convolution keeps only the rows it needs, in a ring: row `y` lies at `y mod rows`. Rows in the
-//! padding are never stored; their taps are left out.
+//! padding are never stored; their taps are left out, or, where tiles want them, are the one row of
+//! zeros that a tiled ring ends with.
 
 use reslab_kernels::LANES;
 use reslab_kernels::conv2d::backward_weight::{Pair, Strip, reads_transposed};
 use reslab_kernels::conv2d::row::Row;
+use reslab_kernels::conv2d::winograd::{PATCH, TILE, Tiles};
 use reslab_kernels::conv2d::{Conv2dShape, Tap};
+
+use super::ir::Conv;
 
 /// Pixels in a strip of the weight gradient: its inputs and gradients stay in the nearest cache.
 const STRIP_PIXELS: usize = 64;
@@ -20,12 +24,14 @@ pub(super) struct Ring {
     pub margin: usize,
     /// Floats of a row, both margins included.
     pub row_len: usize,
+    /// Whether a row of zeros follows.
+    pub zero_row: bool,
 }
 
 impl Ring {
     /// Floats of the ring.
     pub const fn len(&self) -> usize {
-        self.rows * self.row_len
+        (self.rows + self.zero_row as usize) * self.row_len
     }
 
     /// Where a row lies, margins included.
@@ -33,12 +39,23 @@ impl Ring {
         y % self.rows * self.row_len
     }
 
-    /// Zeroes the margins of all rows, and the pixels between for `pixels` floats stay.
+    /// Where row `y` of an image of `height` rows lies, or the row of zeros for one in the padding
+    /// (`None`, or past the image).
+    pub fn row_or_zeros(&self, y: Option<usize>, height: usize) -> usize {
+        match y.filter(|&y| y < height) {
+            Some(y) => self.row(y),
+            None => self.rows * self.row_len,
+        }
+    }
+
+    /// Zeroes the margins of all rows (`pixels` floats between them stay) and the row of zeros.
     pub fn clear_margins(&self, ring: &mut [f32], pixels: usize) {
-        for row in ring[..self.len()].chunks_exact_mut(self.row_len) {
+        let (rows, zeros) = ring[..self.len()].split_at_mut(self.rows * self.row_len);
+        for row in rows.chunks_exact_mut(self.row_len) {
             row[..self.margin].fill(0.0);
             row[self.margin + pixels..].fill(0.0);
         }
+        zeros.fill(0.0);
     }
 }
 
@@ -51,11 +68,14 @@ pub(super) struct Geometry {
     /// Floats of an input pixel, and of an output pixel.
     pub pixel: usize,
     pub out_pixel: usize,
+    /// Whether it is done by tiles.
+    pub tiled: bool,
 }
 
 impl Geometry {
     /// `images` is the number of groups that lie side by side in a row: 1, unless flat.
-    pub fn new(shape: &Conv2dShape, images: usize) -> Self {
+    pub fn new(conv: &Conv, images: usize) -> Self {
+        let shape = &conv.shape;
         let out_width = shape.out_width() * images;
         let shape = Conv2dShape {
             width: shape.width * images,
@@ -67,30 +87,60 @@ impl Geometry {
             out_width,
             pixel,
             out_pixel,
+            tiled: conv.tiled,
         }
     }
 
     /// Output rows of a strip.
     pub fn strip_rows(&self) -> usize {
+        if self.tiled {
+            return TILE;
+        }
         (STRIP_PIXELS / self.out_width).clamp(1, self.shape.out_height())
     }
 
     /// The padded input rows under `out_rows` rows of the output.
     pub fn input_ring(&self, out_rows: usize) -> Ring {
+        if self.tiled {
+            return self.tiled_ring(self.pixel);
+        }
         Ring {
             rows: (out_rows - 1) * self.shape.stride + self.shape.kernel,
             margin: self.shape.padding * self.pixel,
             row_len: (self.shape.width + 2 * self.shape.padding) * self.pixel,
+            zero_row: false,
+        }
+    }
+
+    /// The rows under one row of tiles, for pixels of that many floats.
+    fn tiled_ring(&self, pixel: usize) -> Ring {
+        Ring {
+            rows: PATCH,
+            margin: pixel,
+            row_len: self.tiles(TILE).input_pixels() * pixel,
+            zero_row: true,
+        }
+    }
+
+    /// The tiles of a strip of some rows.
+    pub fn tiles(&self, rows: usize) -> Tiles {
+        Tiles {
+            width: self.out_width,
+            rows,
         }
     }
 
     /// The rows of the output's gradient over a strip and what the input's gradient reaches back.
     pub fn gradient_ring(&self) -> Ring {
+        if self.tiled {
+            return self.tiled_ring(self.out_pixel);
+        }
         let (left, right) = self.shape.gradient_margins();
         Ring {
             rows: self.strip_rows() + self.shape.kernel,
             margin: left * self.out_pixel,
             row_len: (left + self.out_width + right) * self.out_pixel,
+            zero_row: false,
         }
     }
 

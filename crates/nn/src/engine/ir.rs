@@ -4,9 +4,11 @@
 //! Batch norm and activation are [`View`]s: applied wherever a stored tensor is read, in the
 //! forward pass and again in the backward pass.
 
-use kernels::conv2d::Conv2dShape;
-use kernels::pointwise::Nonlinearity;
-use reslab_kernels as kernels;
+use std::ops::Range;
+
+use reslab_kernels::Isa;
+use reslab_kernels::conv2d::{Conv2dShape, pack, winograd};
+use reslab_kernels::pointwise::Nonlinearity;
 
 use crate::network::{BatchNorm, Shape, Slot};
 
@@ -67,6 +69,8 @@ pub(super) struct Conv {
     pub fused: Option<Sum>,
     /// Whether images of a shard are the pixels of one row: all sides are 1.
     pub flat: bool,
+    /// Whether it is done by tiles (Winograd) where its kernel allows.
+    pub tiled: bool,
     /// Place of its packed weights, in floats.
     pub packed: usize,
     /// Place of its folded bias, in channels.
@@ -151,9 +155,42 @@ impl View {
 }
 
 impl Conv {
+    /// Floats of its packed weights, for the forward pass or for the input's gradient.
+    pub fn packed_len(&self) -> usize {
+        if self.tiled {
+            winograd::pack::packed_len(&self.shape)
+        } else {
+            self.shape.weight_len()
+        }
+    }
+
     /// Its packed weights, among all.
-    pub fn packed_range(&self) -> std::ops::Range<usize> {
-        self.packed..self.packed + self.shape.weight_len()
+    pub fn packed_range(&self) -> Range<usize> {
+        self.packed..self.packed + self.packed_len()
+    }
+
+    /// Those of one group of channels.
+    pub fn packed_group(&self, group: usize) -> Range<usize> {
+        let len = self.packed_len() / self.shape.groups;
+        self.packed + group * len..self.packed + (group + 1) * len
+    }
+
+    /// Packs its weight for the forward pass; see [`pack::forward`].
+    pub fn pack_forward(&self, isa: Isa, weight: &[f32], scale: Option<&[f32]>, to: &mut [f32]) {
+        if self.tiled {
+            winograd::pack::forward(isa, &self.shape, weight, scale, to);
+        } else {
+            pack::forward(isa, &self.shape, weight, scale, to);
+        }
+    }
+
+    /// Packs its weight for the input's gradient; see [`pack::backward`].
+    pub fn pack_backward(&self, isa: Isa, weight: &[f32], to: &mut [f32]) {
+        if self.tiled {
+            winograd::pack::backward(isa, &self.shape, weight, to);
+        } else {
+            pack::backward(isa, &self.shape, weight, to);
+        }
     }
 }
 

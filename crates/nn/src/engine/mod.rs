@@ -36,6 +36,7 @@ mod schedule;
 mod shard;
 #[cfg(test)]
 mod tests;
+mod tiled;
 mod training;
 
 use compile::Purpose;

@@ -4,9 +4,10 @@ use std::ops::Range;
 
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::Pair;
+use reslab_kernels::conv2d::winograd::{self, PATCH, POINTS, TILE};
 use reslab_kernels::loss::Total;
 use reslab_kernels::pointwise::{Affine, Combination};
-use reslab_kernels::{Isa, LANES};
+use reslab_kernels::{Base, Buffer, Isa, LANES};
 
 use super::backward_plan::{BackwardStep, Gradient};
 use super::geometry::Geometry;
@@ -65,13 +66,13 @@ pub(super) struct Context<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     /// Activations and gradients; empty in evaluation, where they are the worker's.
-    pub arena: Vec<f32>,
+    pub arena: Buffer,
     /// For each stat channel, Σ and Σ².
     pub sums: Vec<[f64; 2]>,
     /// For each norm channel, Σ g and Σ g (x − μ).
     pub norm_sums: Vec<[f64; 2]>,
     /// Parts of weight gradients.
-    pub parts: Vec<f32>,
+    pub parts: Buffer,
     /// Squared norms of the gradients at the blocks' outputs.
     pub records: Vec<f64>,
     pub total: Total,
@@ -82,16 +83,25 @@ pub(super) struct Shard {
 /// Scratch of one thread. Never carries a number from one shard to the next.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
-    pub arena: Vec<f32>,
-    pub inputs: Vec<f32>,
-    pub gradients: Vec<f32>,
-    pub row: Vec<f32>,
-    pub other_row: Vec<f32>,
-    pub third_row: Vec<f32>,
-    pub lanes: Vec<f32>,
-    pub other_lanes: Vec<f32>,
+    pub arena: Buffer,
+    pub inputs: Buffer,
+    pub gradients: Buffer,
+    pub row: Buffer,
+    pub other_row: Buffer,
+    pub third_row: Buffer,
+    pub lanes: Buffer,
+    pub other_lanes: Buffer,
     pub taps: Vec<Tap>,
     pub pairs: Vec<Pair>,
+    /// Rows of the input's gradient that tiles make at once, their transformed numbers, points of
+    /// the weight gradient, and places of rows.
+    pub strip: Buffer,
+    pub transformed: Buffer,
+    pub accumulators: Buffer,
+    pub places: Vec<usize>,
+    pub other_places: Vec<usize>,
+    /// The arena of the shard that this worker turns to next.
+    pub next_arena: Option<Base>,
 }
 
 /// Groups of images whose rows are worked on together.
@@ -173,6 +183,18 @@ impl Plan {
         row_of(tensor.offset, tensor.shape, frame, y)
     }
 
+    /// Some rows of a tensor.
+    pub fn rows(&self, tensor: usize, frame: Frame, rows: Range<usize>) -> Range<usize> {
+        let start = self.row(tensor, frame, rows.start).start;
+        start..start + rows.len() * self.row(tensor, frame, 0).len()
+    }
+
+    /// Some rows of a gradient.
+    pub fn gradient_rows(&self, of: Gradient, frame: Frame, rows: Range<usize>) -> Range<usize> {
+        let start = self.gradient_row(of, frame, rows.start).start;
+        start..start + rows.len() * self.gradient_row(of, frame, 0).len()
+    }
+
     /// Row `y` of a gradient.
     pub fn gradient_row(&self, gradient: Gradient, frame: Frame, y: usize) -> Range<usize> {
         let (tensor, offset) = match gradient {
@@ -189,9 +211,10 @@ impl Plan {
     /// Scratch for one thread, large enough for every step.
     pub fn worker(&self, backward: &[&BackwardStep]) -> Worker {
         let (mut inputs, mut gradients, mut lanes) = (0, 0, 0);
+        let (mut strip, mut transformed, mut accumulators) = (0, 0, 0);
         for op in &self.program.ops {
             if let Op::Conv(conv) = op {
-                let geometry = Geometry::new(&conv.shape, if conv.flat { self.groups } else { 1 });
+                let geometry = Geometry::new(conv, if conv.flat { self.groups } else { 1 });
                 let rows = if self.training {
                     geometry.strip_rows()
                 } else {
@@ -202,12 +225,21 @@ impl Plan {
                     gradients = gradients.max(geometry.gradient_ring().len());
                 }
                 // A frame of fewer groups has shorter rows, but more of them in a strip.
-                let narrow = Geometry::new(&conv.shape, 1);
+                let narrow = Geometry::new(conv, 1);
                 if self.training {
                     inputs = inputs.max(narrow.input_ring(narrow.strip_rows()).len());
                     gradients = gradients.max(narrow.gradient_ring().len());
                 }
                 lanes = lanes.max(conv.shape.out_channels);
+                if conv.tiled {
+                    let shape = &conv.shape;
+                    transformed = transformed.max(winograd::scratch_len(shape, TILE));
+                    if self.training {
+                        strip = strip.max(TILE * shape.width * geometry.pixel);
+                        let pairs = shape.out_channels * shape.group_in();
+                        accumulators = accumulators.max(POINTS * pairs);
+                    }
+                }
             }
         }
         lanes = backward
@@ -230,7 +262,7 @@ impl Plan {
             tensor.shape.width * tensor.shape.channels * groups * LANES
         };
         let row = self.program.tensors.iter().map(row).max().unwrap_or(0);
-        let zeros = |len| vec![0.0; len];
+        let zeros = Buffer::zeros;
         Worker {
             arena: zeros(if self.training { 0 } else { self.arena }),
             inputs: zeros(inputs),
@@ -242,6 +274,12 @@ impl Plan {
             other_lanes: zeros(2 * LANES * lanes),
             taps: Vec::with_capacity(64),
             pairs: Vec::with_capacity(256),
+            strip: zeros(strip),
+            transformed: zeros(transformed),
+            accumulators: zeros(accumulators),
+            places: Vec::with_capacity(2 * PATCH),
+            other_places: Vec::with_capacity(2 * PATCH),
+            next_arena: None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A training step: what happens between its phases.
 
 use reslab_kernels::batch_norm::{Moments, backward};
-use reslab_kernels::conv2d::pack;
 
 use super::Response;
 use super::executor::Executor;
@@ -91,15 +90,9 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usiz
     for op in &program.ops {
         if let Op::Conv(conv) = op {
             let (weight, range) = (conv.weight.of(parameters), conv.packed_range());
-            pack::forward(
-                isa,
-                &conv.shape,
-                weight,
-                None,
-                &mut numbers.forward[range.clone()],
-            );
+            conv.pack_forward(isa, weight, None, &mut numbers.forward[range.clone()]);
             if conv.propagates {
-                pack::backward(isa, &conv.shape, weight, &mut numbers.backward[range]);
+                conv.pack_backward(isa, weight, &mut numbers.backward[range]);
             }
         }
     }

@@ -1,0 +1,327 @@
+//! Convolutions by tiles: forward and backward, one row of tiles at a time.
+
+use std::ops::Range;
+
+use reslab_kernels::conv2d::row::Sums;
+use reslab_kernels::conv2d::winograd::strip::{Strip, strip};
+use reslab_kernels::conv2d::winograd::weight::{WeightStrip, add_strip, finish};
+use reslab_kernels::conv2d::winograd::{POINTS, TILE, Tiles};
+
+use reslab_kernels::{Ahead, Base, LANES};
+
+use super::backward::ConvPass;
+use super::backward_plan::{Delivery, Gradient};
+use super::deliver::{Scratch, deliver};
+use super::forward::{convolution_bias, fill};
+use super::geometry::{Geometry, Ring};
+use super::ir::{Adapter, Conv};
+use super::shard::{Context, Frame, Plan, Shard, Worker};
+
+/// Writes the places of a strip's input rows: from one above row `first` on.
+fn input_rows(ring: Ring, first: usize, tiles: Tiles, height: usize, places: &mut Vec<usize>) {
+    places.clear();
+    let rows = first..first + tiles.input_rows();
+    places.extend(rows.map(|y| ring.row_or_zeros(y.checked_sub(1), height)));
+}
+
+/// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
+/// first rows of the one that comes next.
+fn next_rows(
+    first: usize,
+    height: usize,
+    arena: &[f32],
+    worker: &Worker,
+) -> Option<(Base, Range<usize>)> {
+    let filled = (first + TILE + 1).min(height);
+    if filled < height {
+        return Some((Base::of(arena), filled..(filled + TILE).min(height)));
+    }
+    let last = first + TILE >= height;
+    let next = worker.next_arena.filter(|_| last)?;
+    Some((next, 0..(TILE + 1).min(height)))
+}
+
+/// Adds what the given rows of a convolution's input are made from.
+fn add_sources(
+    plan: &Plan,
+    conv: &Conv,
+    frame: Frame,
+    base: Base,
+    rows: Range<usize>,
+    ahead: &mut Ahead,
+) {
+    let Some(sum) = &conv.fused else {
+        ahead.add(base, plan.rows(conv.input.tensor, frame, rows));
+        return;
+    };
+    for &(view, adapter) in &sum.terms {
+        let height = plan.shape(view.tensor).height;
+        let rows = match adapter {
+            Adapter::Same => rows.clone(),
+            Adapter::Subsample { stride, .. } => {
+                rows.start * stride..(rows.end * stride).min(height)
+            }
+        };
+        ahead.add(base, plan.rows(view.tensor, frame, rows));
+    }
+    ahead.add(base, plan.rows(sum.output, frame, rows));
+}
+
+/// Adds what a delivery of some rows reads and writes.
+fn add_targets(
+    plan: &Plan,
+    delivery: &Delivery,
+    frame: Frame,
+    base: Base,
+    rows: Range<usize>,
+    ahead: &mut Ahead,
+) {
+    for gradient in delivery.base.into_iter().chain(delivery.store) {
+        ahead.add(base, plan.gradient_rows(gradient, frame, rows.clone()));
+    }
+    if delivery.view.norm.is_some() {
+        ahead.add(base, plan.rows(delivery.view.tensor, frame, rows.clone()));
+    }
+    let Some(sum) = &delivery.sum else { return };
+    ahead.add(base, plan.rows(sum.output, frame, rows.clone()));
+    for (adapter, delivery) in &sum.terms {
+        if *adapter == Adapter::Same {
+            add_targets(plan, delivery, frame, base, rows.clone(), ahead);
+        }
+    }
+}
+
+/// Forward: all rows of a frame.
+pub(super) fn convolve(
+    cx: Context<'_>,
+    conv: &Conv,
+    geometry: &Geometry,
+    frame: Frame,
+    arena: &mut [f32],
+    worker: &mut Worker,
+) {
+    let height = conv.shape.height;
+    let ring = geometry.input_ring(TILE);
+    let row_len = geometry.shape.width * geometry.pixel;
+    let mut filled = 0;
+    for first in (0..height).step_by(TILE) {
+        let rows = TILE.min(height - first);
+        while filled < (first + TILE + 1).min(height) {
+            let at = ring.row(filled) + ring.margin;
+            fill(cx, conv, frame, filled, arena, worker, at, row_len);
+            filled += 1;
+        }
+        let tiles = geometry.tiles(rows);
+        input_rows(ring, first, tiles, height, &mut worker.places);
+        let output = cx.plan.rows(conv.output, frame, first..first + rows);
+        let mut ahead = Ahead::default();
+        ahead.add(Base::of(arena), output.clone());
+        if let Some((base, rows)) = next_rows(first, height, arena, worker) {
+            add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
+        }
+        forward_strip(cx, conv, geometry, tiles, &mut arena[output], ahead, worker);
+    }
+}
+
+fn forward_strip(
+    cx: Context<'_>,
+    conv: &Conv,
+    geometry: &Geometry,
+    tiles: Tiles,
+    output: &mut [f32],
+    ahead: Ahead,
+    worker: &mut Worker,
+) {
+    let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
+    let bias = convolution_bias(cx, conv);
+    let (sum, square) = worker.lanes.split_at_mut(conv.shape.out_channels * LANES);
+    let sizes = Strip {
+        in_channels: group_in,
+        out_channels: group_out,
+        tiles,
+        in_step: geometry.pixel,
+        out_step: geometry.out_pixel,
+        out_row: geometry.out_width * geometry.out_pixel,
+    };
+    for group in 0..conv.shape.groups {
+        let first = group * group_out;
+        let sums = conv.stat.map(|stat| Sums {
+            shift: &cx.numbers.stat_shift[cx.plan.program.stats[stat].at + first..][..group_out],
+            sum: &mut sum[first * LANES..][..group_out * LANES],
+            square: &mut square[first * LANES..][..group_out * LANES],
+        });
+        strip(
+            cx.plan.isa,
+            sizes,
+            &worker.inputs[group * group_in * LANES..],
+            &worker.places,
+            &cx.numbers.forward[conv.packed_group(group)],
+            bias.map(|bias| &bias[first..first + group_out]),
+            &mut output[first * LANES..],
+            sums,
+            ahead.unless(group > 0),
+            &mut worker.transformed,
+        );
+    }
+}
+
+impl ConvPass<'_> {
+    /// Backward: all rows of a frame.
+    pub(super) fn run_tiled(
+        self,
+        geometry: &Geometry,
+        delivery: Option<&Delivery>,
+        arena: &mut [f32],
+        shard: &mut Shard,
+        worker: &mut Worker,
+    ) {
+        let (cx, frame) = (self.cx, self.frame);
+        let height = self.conv.shape.height;
+        let (inputs, gradients) = (geometry.input_ring(TILE), geometry.gradient_ring());
+        let row_len = geometry.shape.width * geometry.pixel;
+        let pairs = self.conv.shape.out_channels * self.conv.shape.group_in();
+        worker.accumulators[..POINTS * pairs].fill(0.0);
+        let (mut filled, mut there) = (0, 0);
+        for first in (0..height).step_by(TILE) {
+            let rows = TILE.min(height - first);
+            while filled < (first + TILE + 1).min(height) {
+                self.fill_gradient(geometry, gradients, filled, arena, worker);
+                filled += 1;
+            }
+            while there < (first + TILE + 1).min(height) {
+                self.fill_input(geometry, inputs, there, arena, worker);
+                there += 1;
+            }
+            let tiles = geometry.tiles(rows);
+            if geometry.transposed() {
+                input_rows(inputs, first, tiles, height, &mut worker.places);
+                let ahead = self.ahead(first, arena, worker);
+                self.accumulate(geometry, tiles, gradients, first, ahead, worker);
+            } else {
+                let rows = first..first + rows;
+                geometry.pairs(rows, inputs, gradients, &mut worker.pairs);
+                self.add_weight_gradient(geometry, shard, worker);
+            }
+            let Some(delivery) = delivery else { continue };
+            input_rows(gradients, first, tiles, height, &mut worker.places);
+            let mut ahead = Ahead::default();
+            let span = first..first + rows;
+            add_targets(cx.plan, delivery, frame, Base::of(arena), span, &mut ahead);
+            self.input_gradient_strip(geometry, tiles, ahead, worker);
+            let mut strip = std::mem::take(&mut worker.strip);
+            for (y, gradient) in (first..first + rows).zip(strip.chunks_exact_mut(row_len)) {
+                let mut scratch = Scratch {
+                    copy: &mut worker.other_row,
+                    source: &mut worker.third_row,
+                    lanes: &mut worker.lanes,
+                };
+                deliver(cx, delivery, frame, y, gradient, arena, shard, &mut scratch);
+            }
+            worker.strip = strip;
+        }
+        if geometry.transposed() {
+            self.finish_weights(shard, worker);
+        }
+    }
+
+    /// What the strip after the one at row `first` reads.
+    fn ahead(self, first: usize, arena: &[f32], worker: &Worker) -> Ahead {
+        let mut ahead = Ahead::default();
+        let (plan, frame) = (self.cx.plan, self.frame);
+        if let Some((base, rows)) = next_rows(first, self.conv.shape.height, arena, worker) {
+            ahead.add(base, plan.gradient_rows(self.from, frame, rows.clone()));
+            if matches!(self.from, Gradient::Norm(_)) {
+                ahead.add(base, plan.rows(self.conv.output, frame, rows.clone()));
+            }
+            ahead.add(base, plan.rows(self.conv.input.tensor, frame, rows));
+        }
+        ahead
+    }
+
+    /// Adds a strip's part to the accumulators of the weight gradient.
+    fn accumulate(
+        self,
+        geometry: &Geometry,
+        tiles: Tiles,
+        gradients: Ring,
+        first: usize,
+        ahead: Ahead,
+        worker: &mut Worker,
+    ) {
+        let shape = &self.conv.shape;
+        let (group_in, group_out) = (shape.group_in(), shape.group_out());
+        let sizes = WeightStrip {
+            in_channels: group_in,
+            out_channels: group_out,
+            in_channels_all: shape.in_channels,
+            tiles,
+            out_step: geometry.out_pixel,
+        };
+        worker.other_places.clear();
+        let rows = first..first + TILE * tiles.down();
+        let place = |y| gradients.row_or_zeros(Some(y), shape.height) + gradients.margin;
+        worker.other_places.extend(rows.map(place));
+        let len = sizes.accumulators_len();
+        for group in 0..shape.groups {
+            add_strip(
+                self.cx.plan.isa,
+                sizes,
+                &worker.inputs[group * group_in..],
+                &worker.places,
+                &worker.gradients[group * group_out * LANES..],
+                &worker.other_places,
+                &mut worker.accumulators[group * len..][..len],
+                ahead.unless(group > 0),
+                &mut worker.transformed,
+            );
+        }
+    }
+
+    /// Four rows of the input's gradient, into the worker's strip.
+    fn input_gradient_strip(
+        self,
+        geometry: &Geometry,
+        tiles: Tiles,
+        ahead: Ahead,
+        worker: &mut Worker,
+    ) {
+        let shape = &self.conv.shape;
+        let (group_in, group_out) = (shape.group_in(), shape.group_out());
+        let sizes = Strip {
+            in_channels: group_out,
+            out_channels: group_in,
+            tiles,
+            in_step: geometry.out_pixel,
+            out_step: geometry.pixel,
+            out_row: geometry.shape.width * geometry.pixel,
+        };
+        for group in 0..shape.groups {
+            strip(
+                self.cx.plan.isa,
+                sizes,
+                &worker.gradients[group * group_out * LANES..],
+                &worker.places,
+                &self.cx.numbers.backward[self.conv.packed_group(group)],
+                None,
+                &mut worker.strip[group * group_in * LANES..],
+                None,
+                ahead.unless(group > 0),
+                &mut worker.transformed,
+            );
+        }
+    }
+
+    fn finish_weights(self, shard: &mut Shard, worker: &Worker) {
+        let shape = &self.conv.shape;
+        let (ins, outs) = (shape.group_in(), shape.group_out());
+        for group in 0..shape.groups {
+            finish(
+                self.cx.plan.isa,
+                ins,
+                outs,
+                &worker.accumulators[group * POINTS * ins * outs..][..POINTS * ins * outs],
+                &mut shard.parts[self.part + group * 9 * ins * outs..][..9 * ins * outs],
+            );
+        }
+    }
+}
