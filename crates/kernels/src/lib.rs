@@ -32,6 +32,7 @@ pub mod loss;
 pub mod noise;
 pub mod pointwise;
 pub mod reduce;
+pub mod select;
 pub mod update;
 mod vector;
 

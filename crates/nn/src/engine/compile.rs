@@ -3,13 +3,15 @@
 use reslab_kernels::conv2d::{Conv2dShape, winograd};
 use reslab_kernels::pointwise::Nonlinearity;
 
-use super::ir::{Adapter, Conv, Norm, Op, Program, Stat, Sum, Tensor, View};
+use super::ir::{
+    Adapter, Conv, Factor, MaxPool, Norm, Op, Product, Program, Stat, Sum, Tensor, View,
+};
 use super::passes::{fuse_sums, mark_propagation};
 use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
     self, Activation, BatchNorm, Block, Conv2d, Layer, Linear, Network, Shape, Shortcut,
-    SubsamplePad,
+    SubsamplePad, Survival,
 };
 
 /// What the program is for.
@@ -28,6 +30,7 @@ pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, Sh
         program: Program::default(),
         purpose,
         block: None,
+        survival: None,
         head: false,
     };
     let input = compiler.tensor(network.input);
@@ -62,6 +65,8 @@ struct Compiler {
     program: Program,
     purpose: Purpose,
     block: Option<usize>,
+    /// Of the branch that is being compiled.
+    survival: Option<Survival>,
     head: bool,
 }
 
@@ -100,9 +105,10 @@ impl Compiler {
                     Nonlinearity::Identity,
                     output,
                 )),
-                network::Op::MaxPool(_) | network::Op::Dropout(_) | network::Op::Scale(_) => {
-                    return Err(unsupported(&layer.name, output));
-                }
+                network::Op::MaxPool(pool) => self.max_pool(*pool, view, output),
+                network::Op::Dropout(_) if self.purpose == Purpose::Evaluation => view,
+                network::Op::Dropout(dropout) => self.product(view, Factor::Dropout(*dropout)),
+                network::Op::Scale(factor) => self.product(view, Factor::Constant(*factor as f32)),
                 network::Op::BatchNorm(norm) => self.batch_norm(norm, view),
                 network::Op::Activation(activation) => self.activation(*activation, view),
                 network::Op::GlobalAveragePool | network::Op::Flatten
@@ -150,18 +156,19 @@ impl Compiler {
         folded: Option<BatchNorm>,
     ) -> Result<View, ShapeError> {
         let found = self.shape(input);
+        let is_vector = |shape: Shape| shape.height * shape.width == 1;
+        let flat = is_vector(found) && is_vector(output_shape) && conv.kernel == 1;
         let shape = Conv2dShape {
             in_channels: conv.in_channels,
             out_channels: conv.out_channels,
             height: found.height,
             width: found.width,
             kernel: conv.kernel,
-            stride: conv.stride,
+            // Images of one pixel have no second one to step to.
+            stride: if flat { 1 } else { conv.stride },
             padding: conv.padding,
             groups: conv.groups,
         };
-        let is_vector = |shape: Shape| shape.height * shape.width == 1;
-        let flat = is_vector(found) && is_vector(output_shape) && conv.kernel == 1;
         let output = self.tensor(output_shape);
         let hidden = !self.head;
         let stat = (self.purpose == Purpose::Training && hidden)
@@ -218,6 +225,7 @@ impl Compiler {
             spec: spec.clone(),
             tensor,
             stat,
+            survival: self.survival,
             at,
         });
         let norm = Some(self.program.norms.len() - 1);
@@ -247,8 +255,11 @@ impl Compiler {
         if activation == Nonlinearity::Identity {
             return view;
         }
+        // What a normalised block puts out is stored, so that its gradient is seen before it goes
+        // through the next block's activation.
+        let ends_block = view.norm.is_some() && self.program.block_outputs.contains(&view);
         let view = match view.activation {
-            Nonlinearity::Identity => view,
+            Nonlinearity::Identity if !ends_block => view,
             _ => self.materialise(view),
         };
         View { activation, ..view }
@@ -280,10 +291,45 @@ impl Compiler {
         output
     }
 
-    fn block(&mut self, block: &Block, input: View) -> Result<View, ShapeError> {
-        if block.gate.is_some() || block.survival.is_some() {
-            return Err(unsupported(&block.name, self.shape(input)));
+    /// Puts a product in the place of each term. A term that must be brought to the sum's shape is
+    /// stored in it first.
+    fn multiply_terms(&mut self, terms: &mut [(View, Adapter)], factor: Factor) {
+        for (view, adapter) in terms {
+            if let Adapter::Subsample { .. } = adapter {
+                let shape = match factor {
+                    Factor::Gate { logits, .. } => self.program.tensors[logits].shape,
+                    _ => self.shape(*view),
+                };
+                let term = vec![(*view, std::mem::replace(adapter, Adapter::Same))];
+                *view = View::plain(self.sum(term, Nonlinearity::Identity, shape));
+            }
+            *view = self.product(*view, factor);
         }
+    }
+
+    fn product(&mut self, input: View, factor: Factor) -> View {
+        let output = self.tensor(self.shape(input));
+        self.program.ops.push(Op::Product(Product {
+            input,
+            factor,
+            output,
+        }));
+        View::plain(output)
+    }
+
+    fn max_pool(&mut self, pool: network::MaxPool, input: View, shape: Shape) -> View {
+        let output = self.tensor(shape);
+        let places = (self.purpose == Purpose::Training).then(|| self.tensor(shape));
+        self.program.ops.push(Op::MaxPool(MaxPool {
+            input,
+            pool,
+            output,
+            places,
+        }));
+        View::plain(output)
+    }
+
+    fn block(&mut self, block: &Block, input: View) -> Result<View, ShapeError> {
         let input = self.layers(&block.pre, input)?;
         if block.shortcut == Shortcut::None {
             let view = match block.branches.first() {
@@ -298,11 +344,20 @@ impl Compiler {
             self.materialise(input)
         };
         let mut terms = Vec::new();
+        self.survival = block.survival;
         for branch in &block.branches {
             terms.push((self.layers(branch, input)?, Adapter::Same));
         }
+        self.survival = None;
+        if let Some(survival) = block.survival {
+            let factor = match self.purpose {
+                Purpose::Training => Factor::Survival(survival),
+                Purpose::Evaluation => Factor::Constant(survival.probability as f32),
+            };
+            self.multiply_terms(&mut terms, factor);
+        }
         let mut shape = self.shape(input);
-        terms.push(match &block.shortcut {
+        let around = match &block.shortcut {
             Shortcut::None | Shortcut::Identity => (input, Adapter::Same),
             Shortcut::Layers(layers) => {
                 if let [layer] = &layers[..]
@@ -316,7 +371,18 @@ impl Compiler {
                     (view, Adapter::Same)
                 }
             }
-        });
+        };
+        let mut around = vec![around];
+        if let Some(gate) = &block.gate {
+            let logits = self.layers(&gate.layers, input)?;
+            let logits = self.materialise(logits).tensor;
+            let factor = |complement| Factor::Gate { logits, complement };
+            if gate.on_branch {
+                self.multiply_terms(&mut terms, factor(false));
+            }
+            self.multiply_terms(&mut around, factor(true));
+        }
+        terms.extend(around);
         let (activation, rest) = match block.post.split_first() {
             Some((
                 Layer {
@@ -329,15 +395,6 @@ impl Compiler {
         };
         let sum = self.sum(terms, nonlinearity(activation), shape);
         self.layers(rest, View::plain(sum))
-    }
-}
-
-/// What the engine has no op for.
-fn unsupported(name: &str, found: Shape) -> ShapeError {
-    ShapeError::Layer {
-        layer: name.to_owned(),
-        expected: "an executor that knows it (the reference does)".to_owned(),
-        found,
     }
 }
 

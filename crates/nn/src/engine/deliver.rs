@@ -33,9 +33,7 @@ pub(super) fn deliver(
     let isa = cx.plan.isa;
     let view = delivery.view;
     let input = cx.plan.row(view.tensor, frame, y);
-    if !view.is_plain() {
-        record(delivery, frame, gradient, shard);
-    }
+    record(delivery.record, frame, gradient, shard);
     if let (Some(norm), Some(affine)) = (view.norm, cx.affine(view)) {
         let spec = &cx.plan.program.norms[norm];
         let channels = spec.spec.channels;
@@ -63,9 +61,7 @@ pub(super) fn deliver(
     if let Some(base) = delivery.base {
         add_assign(isa, gradient, &arena[cx.plan.gradient_row(base, frame, y)]);
     }
-    if view.is_plain() {
-        record(delivery, frame, gradient, shard);
-    }
+    record(delivery.record_tensor, frame, gradient, shard);
     if let Some(sum) = &delivery.sum {
         through_sum(cx, sum, frame, y, gradient, arena, shard, scratch);
     } else if let Some(store) = delivery.store {
@@ -74,8 +70,8 @@ pub(super) fn deliver(
 }
 
 /// Adds the squared norm of a block output's gradient.
-fn record(delivery: &Delivery, frame: Frame, gradient: &[f32], shard: &mut Shard) {
-    let Some(at) = delivery.record else { return };
+fn record(at: Option<usize>, frame: Frame, gradient: &[f32], shard: &mut Shard) {
+    let Some(at) = at else { return };
     let group = gradient.len() / frame.groups;
     for (index, gradient) in gradient.chunks_exact(group).enumerate() {
         let live = if index + 1 == frame.groups {

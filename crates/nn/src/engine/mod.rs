@@ -31,6 +31,7 @@ mod forward;
 mod geometry;
 mod ir;
 mod memory;
+mod ops;
 mod passes;
 mod schedule;
 mod shard;

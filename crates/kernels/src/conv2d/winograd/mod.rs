@@ -98,7 +98,11 @@ pub const fn scratch_len(shape: &Conv2dShape, rows: usize) -> usize {
     let forward = strip::scratch_len(tiles, ins, outs);
     let backward = strip::scratch_len(tiles, outs, ins);
     let weight = weight::scratch_len(tiles, ins, outs);
-    let most = if forward > backward { forward } else { backward };
+    let most = if forward > backward {
+        forward
+    } else {
+        backward
+    };
     if weight > most { weight } else { most }
 }
 
