@@ -52,6 +52,8 @@ fn dispatch(command: &Command) -> Result<message::Ending, message::Failure> {
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Figures(arguments) => commands::figures::figures(arguments),
         Command::Data { command } => commands::data::data(command),
+        Command::Models(arguments) => commands::models::models(arguments),
+        Command::Describe(arguments) => commands::models::describe(arguments),
         Command::Bench { command } => commands::bench::bench(command),
         Command::Completions(arguments) => commands::shell::completions(arguments),
         Command::Man => commands::shell::man(),

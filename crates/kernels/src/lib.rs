@@ -29,9 +29,11 @@ pub mod counting;
 pub mod isa;
 pub mod lanes;
 pub mod loss;
+pub mod noise;
 pub mod peak;
 pub mod pointwise;
 pub mod reduce;
+pub mod select;
 #[cfg(test)]
 mod test_support;
 pub mod update;

@@ -38,6 +38,14 @@ pub enum ShapeError {
         /// What comes through the branch.
         found: Shape,
     },
+    /// The gate and what it gates differ in shape.
+    #[error("The shortcut gives {shortcut}, but its gate gives {found}.")]
+    Gate {
+        /// What comes through the shortcut.
+        shortcut: Shape,
+        /// What the gate's layers give.
+        found: Shape,
+    },
     /// A plain block needs exactly one branch.
     #[error("A block without a shortcut needs exactly one branch, but has {branches}.")]
     PlainBranches {
@@ -106,10 +114,15 @@ pub enum ShapeError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
     /// A name that is no network's.
-    #[error("There is no network `{name}`; accepted are {accepted}.")]
+    #[error(
+        "There is no network `{name}`{}; accepted are {accepted}.",
+        meant(nearest)
+    )]
     UnknownName {
         /// The name asked for.
         name: String,
+        /// The well-known name nearest to it.
+        nearest: Option<String>,
         /// The patterns accepted.
         accepted: String,
     },
@@ -169,4 +182,12 @@ pub enum ModelError {
     /// Shapes that do not fit.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+}
+
+/// A guess at what was meant, if there is one.
+fn meant(nearest: &Option<String>) -> String {
+    match nearest {
+        Some(name) => format!(" (did you mean `{name}`?)"),
+        None => String::new(),
+    }
 }

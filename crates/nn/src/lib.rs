@@ -4,12 +4,17 @@
 //! [`families::init::initialize`], run it with the exact [`reference`] or the fast [`engine`],
 //! train it with [`train::train`], change it with the edits of [`network::edit`].
 
+// The generators of test cases are shared with the tests outside of the crate.
+#[cfg(test)]
+extern crate self as reslab_nn;
+
 pub mod data;
 pub mod engine;
 pub mod error;
 pub mod families;
 pub mod loss;
 pub mod network;
+pub mod noise;
 pub mod random;
 pub mod reference;
 pub mod speed;

@@ -8,6 +8,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::noise::Noise;
+
 /// What is minimised.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
@@ -39,6 +41,8 @@ pub struct Batch<'a> {
     pub targets: TargetsRef<'a>,
     /// Samples.
     pub len: usize,
+    /// What dropout and stochastic depth are drawn from; read by training steps only.
+    pub noise: Noise,
 }
 
 /// Targets of a batch.

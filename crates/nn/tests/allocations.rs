@@ -1,7 +1,7 @@
 //! A training step and an evaluation allocate nothing, on one thread and on several.
 
 use reslab_kernels::counting::{CountingAllocator, allocations};
-use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
 use reslab_nn::families::{InitSettings, build, initialize, named};
 use reslab_nn::network::Shape;
 
@@ -52,6 +52,7 @@ fn steps_and_evaluations_allocate_nothing() {
                         inputs,
                         targets,
                         len,
+                        noise: Noise::default(),
                     };
                     let loss = Loss::default();
                     engine.step(&parameters, &mut state, &batch, &loss, &mut gradient);

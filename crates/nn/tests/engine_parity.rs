@@ -3,7 +3,7 @@
 
 mod support;
 
-use reslab_nn::engine::{Batch, Engine};
+use reslab_nn::engine::{Batch, Engine, Noise};
 use reslab_nn::loss::TargetsRef;
 use support::fixture::{Fixture, NAMES};
 
@@ -25,6 +25,7 @@ fn with_engine(fixture: &Fixture, check: impl FnOnce(&Batch<'_>, &mut Engine)) {
         inputs: &inputs,
         targets,
         len: fixture.classes.len(),
+        noise: Noise::default(),
     };
     let mut engine = Engine::for_training(&fixture.network, batch.len).unwrap();
     check(&batch, &mut engine);

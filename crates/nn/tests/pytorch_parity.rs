@@ -5,6 +5,7 @@
 mod support;
 
 use reslab_nn::loss::TargetsRef;
+use reslab_nn::noise::Noise;
 use reslab_nn::reference::derivatives::gradient;
 use reslab_nn::reference::{Mode, Problem, Scalar, Tensor, forward, lift};
 use support::fixture::{Fixture, NAMES};
@@ -20,6 +21,7 @@ fn problem<'a, S: Scalar>(
         network: &fixture.network,
         state,
         mode: Mode::Training,
+        noise: Noise::default(),
         inputs,
         targets: TargetsRef::Classes(&fixture.classes),
         loss: fixture.loss,

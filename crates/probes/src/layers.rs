@@ -12,7 +12,7 @@
 use reslab_nn::data::Dataset;
 use reslab_nn::engine::{Engine, Response};
 use reslab_nn::loss::Loss;
-use reslab_nn::network::{Block, Layer, Network, Op, Shortcut, Slot};
+use reslab_nn::network::{Layer, Network, Op, Slot};
 use reslab_nn::train::{BatchBuffer, SettingProblem, TrainSettings};
 use reslab_results::{Cell, Table, TableError};
 use schemars::JsonSchema;
@@ -153,7 +153,7 @@ impl<'a> LayerProbe<'a> {
 
         let blocks = self.network.blocks.iter().zip(at_outputs).enumerate();
         let blocks = blocks.map(|(index, (block, norm))| {
-            let slots: Vec<Slot> = layers_of(block).flat_map(slots).collect();
+            let slots: Vec<Slot> = block.layers().flat_map(slots).collect();
             LayerRow {
                 kind: RowKind::Block,
                 name: block.name.clone(),
@@ -172,7 +172,7 @@ impl<'a> LayerProbe<'a> {
                 std,
             } = response;
             let slots: Vec<Slot> = match block {
-                Some(index) => named(layers_of(&self.network.blocks[index]), &name),
+                Some(index) => named(self.network.blocks[index].layers(), &name),
                 None => named(self.network.stem.iter().chain(&self.network.head), &name),
             };
             LayerRow {
@@ -190,20 +190,6 @@ impl<'a> LayerProbe<'a> {
     }
 }
 
-/// Every layer of a block: branches, shortcut, post.
-fn layers_of(block: &Block) -> impl Iterator<Item = &Layer> {
-    let shortcut: &[Layer] = match &block.shortcut {
-        Shortcut::Layers(layers) => layers,
-        _ => &[],
-    };
-    block
-        .branches
-        .iter()
-        .flatten()
-        .chain(shortcut)
-        .chain(&block.post)
-}
-
 /// Slots of the layer of that name.
 fn named<'l>(layers: impl Iterator<Item = &'l Layer>, name: &str) -> Vec<Slot> {
     layers
@@ -218,7 +204,7 @@ fn slots(layer: &Layer) -> impl Iterator<Item = Slot> + use<> {
         Op::Conv2d(conv) => (Some(conv.weight), conv.bias),
         Op::Linear(linear) => (Some(linear.weight), linear.bias),
         Op::BatchNorm(norm) => (Some(norm.weight), Some(norm.bias)),
-        Op::Activation(_) | Op::GlobalAveragePool | Op::Flatten => (None, None),
+        _ => (None, None),
     };
     weight.into_iter().chain(bias)
 }

@@ -1,30 +1,13 @@
 //! What a run costs, in multiply-adds: to plan, to order the runs, to estimate the time.
 
-use reslab_nn::network::shapes::{layer_output_shape, shortcut_shape};
-use reslab_nn::network::{Layer, Network, Op, Shape, Shortcut};
+use reslab_nn::network::Network;
+use reslab_nn::network::census::census;
 use reslab_nn::train::TrainSettings;
 
-/// Multiply-adds of one forward pass of one sample; convolutions and linear layers only.
+/// Multiply-adds of one forward pass of one sample; convolutions and linear layers only. 0 for a
+/// network whose shapes do not fit.
 pub fn forward_multiply_adds(network: &Network) -> f64 {
-    let mut shape = network.input;
-    let mut total = through(&network.stem, &mut shape);
-    for block in &network.blocks {
-        let input = shape;
-        if let Shortcut::Layers(layers) = &block.shortcut {
-            total += through(layers, &mut input.clone());
-        }
-        for branch in &block.branches {
-            shape = input;
-            total += through(branch, &mut shape);
-        }
-        if block.branches.is_empty()
-            && let Ok(Some(around)) = shortcut_shape(&block.shortcut, input)
-        {
-            shape = around;
-        }
-        total += through(&block.post, &mut shape);
-    }
-    total + through(&network.head, &mut shape)
+    census(network).map_or(0.0, |census| census.multiply_adds as f64)
 }
 
 /// Multiply-adds of a whole run. A training step costs three forward passes (He et al. count one;
@@ -41,29 +24,11 @@ pub fn run_multiply_adds(
     samples * forward_multiply_adds(network)
 }
 
-fn through(layers: &[Layer], shape: &mut Shape) -> f64 {
-    let mut total = 0.0;
-    for layer in layers {
-        let Ok(after) = layer_output_shape(layer, *shape) else {
-            return total;
-        };
-        total += match &layer.op {
-            Op::Conv2d(conv) => {
-                let window = conv.in_channels / conv.groups.max(1) * conv.kernel * conv.kernel;
-                after.len() as f64 * window as f64
-            }
-            Op::Linear(linear) => linear.in_features as f64 * linear.out_features as f64,
-            _ => 0.0,
-        };
-        *shape = after;
-    }
-    total
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use reslab_nn::families::{build, named};
+    use reslab_nn::network::Shape;
 
     #[test]
     fn resnet20_costs_what_the_literature_says() {

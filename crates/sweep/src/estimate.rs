@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rayon::ThreadPoolBuilder;
 use reslab_nn::data;
-use reslab_nn::engine::{Batch, Engine, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Noise, TargetsRef};
 use reslab_nn::families;
 use reslab_nn::network::Network;
 use reslab_results::parquet;
@@ -133,6 +133,7 @@ fn seconds_per_step(network: &Network, run: &Run, regression: bool, batch: usize
         inputs: &inputs,
         targets,
         len: batch,
+        noise: Noise::default(),
     };
     let loss = run.config.train.loss.loss();
     let mut step = || engine.step(&parameters, &mut state, &batch, &loss, &mut gradient);

@@ -56,12 +56,12 @@ pub struct NetworkArguments {
     /// Channels of the first stage (or features of a fully connected network).
     #[arg(long, value_name = "N", value_parser = positive)]
     pub width: Option<usize>,
-    /// Size of an image, or length of a vector.
-    #[arg(long, value_name = "C,H,W|N", default_value = "3,32,32", value_parser = input_size)]
-    pub input: InputSize,
-    /// Number of classes.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = positive)]
-    pub classes: usize,
+    /// Size of an image, or length of a vector (that of the family's papers: 3,32,32 for resnet20).
+    #[arg(long, value_name = "C,H,W|N", value_parser = input_size)]
+    pub input: Option<InputSize>,
+    /// Number of classes (that of the family's papers).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub classes: Option<usize>,
 }
 
 /// Arguments of `reslab bench train` and `reslab bench eval`.
@@ -130,7 +130,7 @@ pub struct InputSize {
 }
 
 /// `C,H,W` or `N`, each at least one.
-fn input_size(text: &str) -> Result<InputSize, String> {
+pub(super) fn input_size(text: &str) -> Result<InputSize, String> {
     let numbers: Result<Vec<usize>, String> =
         text.split(',').map(|part| positive(part.trim())).collect();
     let (channels, height, width) = match numbers.as_deref() {

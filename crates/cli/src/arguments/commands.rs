@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
+use super::bench::{InputSize, input_size};
+
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
   reslab run experiments/quickstart.yaml           run what is missing, then draw the figures
@@ -260,6 +262,46 @@ pub enum DataCommand {
         #[arg(long, value_name = "URL")]
         from: Option<String>,
     },
+}
+
+pub(super) const MODELS_EXAMPLES: &str = "\
+Examples:
+  reslab models                                           names, parameters, multiply-adds
+  reslab models --json                                    one JSON object a line";
+
+/// Arguments of `reslab models`.
+#[derive(Debug, Args)]
+pub struct ModelsArguments {
+    /// Print one JSON object a network.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) const DESCRIBE_EXAMPLES: &str = "\
+Examples:
+  reslab describe resnet20                                layers, shapes, parameters
+  reslab describe resnet50 --input 3,64,64 --classes 10
+  reslab describe resnet50 --set stride_on=1x1            the paper's place of the stride
+  reslab describe wrn-16-4 --json";
+
+/// Arguments of `reslab describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArguments {
+    /// The network, by its name (`reslab models` lists them).
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// Change a setting of the network, as under `model:` of an experiment file; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Size of an image, or length of a vector (that of the family's papers).
+    #[arg(long, value_name = "C,H,W|N", value_parser = input_size)]
+    pub input: Option<InputSize>,
+    /// Number of classes (that of the family's papers).
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub classes: Option<usize>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub(super) const COMPLETIONS_EXAMPLES: &str = "\

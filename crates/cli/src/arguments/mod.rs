@@ -86,6 +86,12 @@ pub enum Command {
         #[command(subcommand)]
         command: DataCommand,
     },
+    /// List the networks there are.
+    #[command(help_template = TEMPLATE, before_help = commands::MODELS_EXAMPLES)]
+    Models(ModelsArguments),
+    /// Show a network layer by layer: shapes, parameters, multiply-adds.
+    #[command(help_template = TEMPLATE, before_help = commands::DESCRIBE_EXAMPLES)]
+    Describe(DescribeArguments),
     /// Measure speed and memory of training, evaluation and each kernel.
     #[command(help_template = TEMPLATE, before_help = bench::EXAMPLES, subcommand_required = true)]
     Bench {

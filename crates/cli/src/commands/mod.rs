@@ -5,6 +5,7 @@ pub mod data;
 pub mod ending;
 pub mod explain;
 pub mod figures;
+pub mod models;
 pub mod plan;
 pub mod results;
 pub mod run;

@@ -136,6 +136,43 @@ pub(crate) unsafe fn tanh<V: Vector>(x: V) -> V {
         .add(cut.sub(cut))
 }
 
+/// `1 / (1 + e^{−x})`, to a few units in the last place at both ends.
+///
+/// # Safety
+///
+/// See the contract at the top of this file.
+#[inline(always)]
+pub(crate) unsafe fn sigmoid<V: Vector>(x: V) -> V {
+    let zero = V::zero();
+    let one = V::splat(1.0);
+    // e^{−|x|}, with |x| cut where nothing is left of it in f32.
+    let power = zero.sub(x.max(zero.sub(x)).min(V::splat(80.0)));
+    let n = power.mul(V::splat(std::f32::consts::LOG2_E)).round();
+    let r = n.mul_add(V::splat(-0.693_359_4), power);
+    let r = n.mul_add(V::splat(2.121_944_4e-4), r);
+    let mut e = V::splat(1.987_569_1e-4);
+    for c in [
+        1.398_2e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        e = e.mul_add(r, V::splat(c));
+    }
+    let exp = e.mul(n.exp2_integer());
+    let large = one.div(one.add(exp));
+    let small = exp.mul(large);
+    // What is not a number passes `min` and `max` and stays so through `c − c`.
+    let cut = V::splat(-20.0).max(V::splat(20.0).min(x));
+    large
+        .where_positive(x)
+        .add(small.sub(small.where_positive(x)))
+        .add(cut.sub(cut))
+}
+
 /// Compiles a kernel once for each instruction set and enters the one asked for.
 ///
 /// `dispatch!(isa, kernel(a: A, b: B))` calls `kernel::<V>(a, b)`, an

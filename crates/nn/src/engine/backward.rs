@@ -10,6 +10,7 @@ use super::deliver::{Scratch, deliver, fold_deliveries, through_sum};
 use super::forward::view_row;
 use super::geometry::{Geometry, Ring};
 use super::ir::{Conv, Op};
+use super::ops::{elementwise, max_pool};
 use super::shard::{Context, Frame, Shard, Worker, frames};
 
 /// Runs one step. `part` is the place of a convolution's part of the gradient.
@@ -64,6 +65,22 @@ pub(super) fn run(
             Kind::Pool { output, deliver } => {
                 pool_backward(cx, *output, deliver, frame, arena, shard, worker);
             }
+            Kind::Product {
+                op,
+                from,
+                input,
+                logits,
+            } => {
+                if let Op::Product(product) = &cx.plan.program.ops[*op] {
+                    let ways = (*from, input.as_ref(), logits.as_ref());
+                    elementwise::backward(cx, product, ways, frame, arena, shard, worker);
+                }
+            }
+            Kind::MaxPool { op, deliver, .. } => {
+                if let Op::MaxPool(pool) = &cx.plan.program.ops[*op] {
+                    max_pool::backward(cx, pool, deliver, frame, arena, shard, worker);
+                }
+            }
             Kind::Flatten { output, deliver } => {
                 flatten_backward(cx, *output, deliver, frame, arena, shard, worker);
             }
@@ -74,7 +91,7 @@ pub(super) fn run(
 
 impl Worker {
     /// A row of a gradient, and what a delivery needs beside it.
-    fn rows(&mut self, len: usize) -> (&mut [f32], Scratch<'_>) {
+    pub(super) fn rows(&mut self, len: usize) -> (&mut [f32], Scratch<'_>) {
         let scratch = Scratch {
             copy: &mut self.other_row,
             source: &mut self.third_row,

@@ -8,7 +8,7 @@
 
 use reslab_kernels::pointwise::Nonlinearity;
 
-use super::ir::{Adapter, Op, Program, Sum, View};
+use super::ir::{Adapter, Factor, Op, Program, Sum, View};
 use super::passes::wanted_gradients;
 
 /// A gradient buffer.
@@ -28,8 +28,11 @@ pub(super) struct Delivery {
     pub base: Option<Gradient>,
     /// Where the sum is kept, if it is.
     pub store: Option<Gradient>,
-    /// Where to add its squared norm, if it is a block's output and complete.
+    /// Where to add its squared norm, if the view is a block's output but not as it is stored.
     pub record: Option<usize>,
+    /// Where to add the squared norm of the tensor's gradient, if that is complete and the tensor
+    /// as it is stored is a block's output.
+    pub record_tensor: Option<usize>,
     /// Place of the norm's sums among those of its step, in channels.
     pub lanes: usize,
     /// Backward of the sum that made the view, to be done on the spot.
@@ -77,6 +80,19 @@ pub(super) enum Kind {
         output: usize,
         deliver: Delivery,
     },
+    /// A product, named by its op: gradients of what is multiplied and of a gate's logits.
+    Product {
+        op: usize,
+        from: Gradient,
+        input: Option<Delivery>,
+        logits: Option<Delivery>,
+    },
+    /// A max pooling, named by its op; `output` is the tensor it starts from.
+    MaxPool {
+        op: usize,
+        output: usize,
+        deliver: Delivery,
+    },
 }
 
 impl BackwardStep {
@@ -86,7 +102,11 @@ impl BackwardStep {
             Kind::Conv { deliver, .. } => deliver.iter().for_each(|d| d.visit(visit)),
             Kind::Norm { deliver, .. }
             | Kind::Pool { deliver, .. }
+            | Kind::MaxPool { deliver, .. }
             | Kind::Flatten { deliver, .. } => deliver.visit(visit),
+            Kind::Product { input, logits, .. } => {
+                logits.iter().chain(input).for_each(|d| d.visit(visit));
+            }
             Kind::Sum(sum) => sum.terms.iter().for_each(|(_, d)| d.visit(visit)),
         }
     }
@@ -94,10 +114,12 @@ impl BackwardStep {
     /// The gradient it starts from.
     pub fn source(&self) -> Gradient {
         match &self.kind {
-            Kind::Conv { from, .. } => *from,
+            Kind::Conv { from, .. } | Kind::Product { from, .. } => *from,
             Kind::Norm { norm, .. } => Gradient::Norm(*norm),
             Kind::Sum(sum) => Gradient::Tensor(sum.output),
-            Kind::Pool { output, .. } | Kind::Flatten { output, .. } => Gradient::Tensor(*output),
+            Kind::Pool { output, .. }
+            | Kind::Flatten { output, .. }
+            | Kind::MaxPool { output, .. } => Gradient::Tensor(*output),
         }
     }
 }
@@ -254,6 +276,36 @@ impl<'a> Planner<'a> {
                     });
                 }
             }
+            Op::Product(product) => {
+                if let Some(from) = self.gathered[product.output] {
+                    let logits = match product.factor {
+                        Factor::Gate { logits, .. } => Some(View::plain(logits)),
+                        _ => None,
+                    };
+                    let mut way = |view: View| {
+                        let wanted = self.wants(view);
+                        wanted.then(|| self.deliver(view, true, false))
+                    };
+                    let logits = logits.and_then(&mut way);
+                    let input = way(product.input);
+                    self.push(Kind::Product {
+                        op: index,
+                        from,
+                        input,
+                        logits,
+                    });
+                }
+            }
+            Op::MaxPool(pool) => {
+                if self.wants(pool.input) && self.gathered[pool.output].is_some() {
+                    let deliver = self.deliver(pool.input, true, false);
+                    self.push(Kind::MaxPool {
+                        op: index,
+                        output: pool.output,
+                        deliver,
+                    });
+                }
+            }
             Op::Flatten { input, output } => {
                 if self.wants(*input) && self.gathered[*output].is_some() {
                     let deliver = self.deliver(*input, true, false);
@@ -288,13 +340,18 @@ impl<'a> Planner<'a> {
     /// The next contribution to a view. With `on_the_spot`, a sum that is complete by it is undone
     /// at once; `flat` says whether the step works on flat rows.
     fn deliver(&mut self, view: View, on_the_spot: bool, flat: bool) -> Delivery {
-        let record = self.program.block_outputs.iter().position(|&v| v == view);
-        let record = record.map(|block| self.records[block]);
+        let record = |view: View| {
+            let block = self.program.block_outputs.iter().position(|&v| v == view);
+            block.map(|block| self.records[block])
+        };
+        let tensor_record = record(View::plain(view.tensor));
+        let record = record(view).filter(|_| !view.is_plain());
         let mut delivery = Delivery {
             view,
             base: None,
             store: None,
             record,
+            record_tensor: None,
             lanes: self.lanes,
             sum: None,
         };
@@ -306,9 +363,7 @@ impl<'a> Planner<'a> {
         let tensor = view.tensor;
         self.missing[tensor] -= 1;
         let complete = self.missing[tensor] == 0;
-        if view.is_plain() && !complete {
-            delivery.record = None;
-        }
+        delivery.record_tensor = tensor_record.filter(|_| complete);
         delivery.base = self.gathered[tensor];
         let sum = self.sum_made(tensor).filter(|_| on_the_spot && complete);
         let fits = |sum: &&Sum| {

@@ -3,12 +3,15 @@
 use reslab_kernels::conv2d::{Conv2dShape, winograd};
 use reslab_kernels::pointwise::Nonlinearity;
 
-use super::ir::{Adapter, Conv, Norm, Op, Program, Stat, Sum, Tensor, View};
+use super::ir::{
+    Adapter, Conv, Factor, MaxPool, Norm, Op, Product, Program, Stat, Sum, Tensor, View,
+};
 use super::passes::{fuse_sums, mark_propagation};
 use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
     self, Activation, BatchNorm, Block, Conv2d, Layer, Linear, Network, Shape, Shortcut,
+    SubsamplePad, Survival,
 };
 
 /// What the program is for.
@@ -27,6 +30,7 @@ pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, Sh
         program: Program::default(),
         purpose,
         block: None,
+        survival: None,
         head: false,
     };
     let input = compiler.tensor(network.input);
@@ -61,6 +65,8 @@ struct Compiler {
     program: Program,
     purpose: Purpose,
     block: Option<usize>,
+    /// Of the branch that is being compiled.
+    survival: Option<Survival>,
     head: bool,
 }
 
@@ -94,6 +100,15 @@ impl Compiler {
                     let conv = as_convolution(linear);
                     self.convolution(layer, &conv, view, output, folded)?
                 }
+                network::Op::SubsamplePad(option_a) => View::plain(self.sum(
+                    vec![(view, adapter(option_a))],
+                    Nonlinearity::Identity,
+                    output,
+                )),
+                network::Op::MaxPool(pool) => self.max_pool(*pool, view, output),
+                network::Op::Dropout(_) if self.purpose == Purpose::Evaluation => view,
+                network::Op::Dropout(dropout) => self.product(view, Factor::Dropout(*dropout)),
+                network::Op::Scale(factor) => self.product(view, Factor::Constant(*factor as f32)),
                 network::Op::BatchNorm(norm) => self.batch_norm(norm, view),
                 network::Op::Activation(activation) => self.activation(*activation, view),
                 network::Op::GlobalAveragePool | network::Op::Flatten
@@ -141,27 +156,19 @@ impl Compiler {
         folded: Option<BatchNorm>,
     ) -> Result<View, ShapeError> {
         let found = self.shape(input);
-        let divides = |channels: usize| conv.groups > 0 && channels.is_multiple_of(conv.groups);
-        if !divides(conv.in_channels) || !divides(conv.out_channels) {
-            let expected = format!("channels that can be cut into {} groups", conv.groups);
-            return Err(ShapeError::Layer {
-                layer: layer.name.clone(),
-                expected,
-                found,
-            });
-        }
+        let is_vector = |shape: Shape| shape.height * shape.width == 1;
+        let flat = is_vector(found) && is_vector(output_shape) && conv.kernel == 1;
         let shape = Conv2dShape {
             in_channels: conv.in_channels,
             out_channels: conv.out_channels,
             height: found.height,
             width: found.width,
             kernel: conv.kernel,
-            stride: conv.stride,
+            // Images of one pixel have no second one to step to.
+            stride: if flat { 1 } else { conv.stride },
             padding: conv.padding,
             groups: conv.groups,
         };
-        let is_vector = |shape: Shape| shape.height * shape.width == 1;
-        let flat = is_vector(found) && is_vector(output_shape) && conv.kernel == 1;
         let output = self.tensor(output_shape);
         let hidden = !self.head;
         let stat = (self.purpose == Purpose::Training && hidden)
@@ -219,6 +226,7 @@ impl Compiler {
             spec: spec.clone(),
             tensor,
             stat,
+            survival: self.survival,
             at,
         });
         let norm = Some(self.program.norms.len() - 1);
@@ -248,8 +256,11 @@ impl Compiler {
         if activation == Nonlinearity::Identity {
             return view;
         }
+        // What a normalised block puts out is stored, so that its gradient is seen before it goes
+        // through the next block's activation.
+        let ends_block = view.norm.is_some() && self.program.block_outputs.contains(&view);
         let view = match view.activation {
-            Nonlinearity::Identity => view,
+            Nonlinearity::Identity if !ends_block => view,
             _ => self.materialise(view),
         };
         View { activation, ..view }
@@ -281,7 +292,46 @@ impl Compiler {
         output
     }
 
+    /// Puts a product in the place of each term. A term that must be brought to the sum's shape is
+    /// stored in it first.
+    fn multiply_terms(&mut self, terms: &mut [(View, Adapter)], factor: Factor) {
+        for (view, adapter) in terms {
+            if let Adapter::Subsample { .. } = adapter {
+                let shape = match factor {
+                    Factor::Gate { logits, .. } => self.program.tensors[logits].shape,
+                    _ => self.shape(*view),
+                };
+                let term = vec![(*view, std::mem::replace(adapter, Adapter::Same))];
+                *view = View::plain(self.sum(term, Nonlinearity::Identity, shape));
+            }
+            *view = self.product(*view, factor);
+        }
+    }
+
+    fn product(&mut self, input: View, factor: Factor) -> View {
+        let output = self.tensor(self.shape(input));
+        self.program.ops.push(Op::Product(Product {
+            input,
+            factor,
+            output,
+        }));
+        View::plain(output)
+    }
+
+    fn max_pool(&mut self, pool: network::MaxPool, input: View, shape: Shape) -> View {
+        let output = self.tensor(shape);
+        let places = (self.purpose == Purpose::Training).then(|| self.tensor(shape));
+        self.program.ops.push(Op::MaxPool(MaxPool {
+            input,
+            pool,
+            output,
+            places,
+        }));
+        View::plain(output)
+    }
+
     fn block(&mut self, block: &Block, input: View) -> Result<View, ShapeError> {
+        let input = self.layers(&block.pre, input)?;
         if block.shortcut == Shortcut::None {
             let view = match block.branches.first() {
                 Some(branch) => self.layers(branch, input)?,
@@ -295,36 +345,45 @@ impl Compiler {
             self.materialise(input)
         };
         let mut terms = Vec::new();
+        self.survival = block.survival;
         for branch in &block.branches {
             terms.push((self.layers(branch, input)?, Adapter::Same));
         }
+        self.survival = None;
+        if let Some(survival) = block.survival {
+            let factor = match self.purpose {
+                Purpose::Training => Factor::Survival(survival),
+                Purpose::Evaluation => Factor::Constant(survival.probability as f32),
+            };
+            self.multiply_terms(&mut terms, factor);
+        }
         let mut shape = self.shape(input);
-        terms.push(match &block.shortcut {
+        let around = match &block.shortcut {
             Shortcut::None | Shortcut::Identity => (input, Adapter::Same),
-            &Shortcut::SubsamplePad {
-                stride,
-                pad_before,
-                pad_after,
-            } => {
-                shape = Shape::new(
-                    shape.channels + pad_before + pad_after,
-                    shape.height.div_ceil(stride),
-                    shape.width.div_ceil(stride),
-                );
-                (
-                    input,
-                    Adapter::Subsample {
-                        stride,
-                        before: pad_before,
-                    },
-                )
-            }
             Shortcut::Layers(layers) => {
-                let view = self.layers(layers, input)?;
-                shape = self.shape(view);
-                (view, Adapter::Same)
+                if let [layer] = &layers[..]
+                    && let network::Op::SubsamplePad(option_a) = &layer.op
+                {
+                    shape = layer_output_shape(layer, shape)?;
+                    (input, adapter(option_a))
+                } else {
+                    let view = self.layers(layers, input)?;
+                    shape = self.shape(view);
+                    (view, Adapter::Same)
+                }
             }
-        });
+        };
+        let mut around = vec![around];
+        if let Some(gate) = &block.gate {
+            let logits = self.layers(&gate.layers, input)?;
+            let logits = self.materialise(logits).tensor;
+            let factor = |complement| Factor::Gate { logits, complement };
+            if gate.on_branch {
+                self.multiply_terms(&mut terms, factor(false));
+            }
+            self.multiply_terms(&mut around, factor(true));
+        }
+        terms.extend(around);
         let (activation, rest) = match block.post.split_first() {
             Some((
                 Layer {
@@ -337,6 +396,13 @@ impl Compiler {
         };
         let sum = self.sum(terms, nonlinearity(activation), shape);
         self.layers(rest, View::plain(sum))
+    }
+}
+
+fn adapter(option_a: &SubsamplePad) -> Adapter {
+    Adapter::Subsample {
+        stride: option_a.stride,
+        before: option_a.pad_before,
     }
 }
 

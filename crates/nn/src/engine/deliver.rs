@@ -34,9 +34,7 @@ pub(super) fn deliver(
     let isa = cx.plan.isa;
     let view = delivery.view;
     let input = cx.plan.row(view.tensor, frame, y);
-    if !view.is_plain() {
-        record(cx, delivery, frame, gradient, shard);
-    }
+    record(cx, delivery.record, frame, gradient, shard);
     if let (Some(norm), Some(affine)) = (view.norm, cx.affine(view)) {
         let spec = &cx.plan.program.norms[norm];
         let channels = spec.spec.channels;
@@ -68,7 +66,7 @@ pub(super) fn deliver(
         let output = &arena[cx.plan.row(sum.output, frame, y)];
         let mut squares = [0.0; LANES];
         sum_backward(isa, gradient, base, sum.activation, output, &mut squares);
-        if let Some(at) = delivery.record {
+        if let Some(at) = delivery.record_tensor {
             let live = squares[..frame.live].iter();
             shard.records[at] += live.map(|&square| f64::from(square)).sum::<f64>();
         }
@@ -78,9 +76,7 @@ pub(super) fn deliver(
     if let Some(base) = delivery.base {
         add_assign(isa, gradient, &arena[cx.plan.gradient_row(base, frame, y)]);
     }
-    if view.is_plain() {
-        record(cx, delivery, frame, gradient, shard);
-    }
+    record(cx, delivery.record_tensor, frame, gradient, shard);
     if let Some(sum) = &delivery.sum {
         through_sum(cx, sum, frame, y, gradient, arena, shard, scratch);
     } else if let Some(store) = delivery.store {
@@ -89,8 +85,8 @@ pub(super) fn deliver(
 }
 
 /// Adds the squared norm of a block output's gradient.
-fn record(cx: Context<'_>, delivery: &Delivery, frame: Frame, gradient: &[f32], shard: &mut Shard) {
-    let Some(at) = delivery.record.filter(|_| cx.observed) else {
+fn record(cx: Context<'_>, at: Option<usize>, frame: Frame, gradient: &[f32], shard: &mut Shard) {
+    let Some(at) = at.filter(|_| cx.observed) else {
         return;
     };
     let group = gradient.len() / frame.groups;

@@ -73,6 +73,8 @@ fn executor_lines(executor: &Executor, name: &str, f: &mut fmt::Formatter<'_>) -
                     Kind::Sum(sum) => writeln!(f, "  sum {} backward", sum.output)?,
                     Kind::Pool { .. } => writeln!(f, "  average pool backward")?,
                     Kind::Flatten { .. } => writeln!(f, "  flatten backward")?,
+                    Kind::Product { .. } => writeln!(f, "  product backward")?,
+                    Kind::MaxPool { .. } => writeln!(f, "  max pool backward")?,
                 },
             }
         }
@@ -87,6 +89,8 @@ fn op_line(program: &Program, op: usize, isa: &str) -> String {
         Op::Gather { tensor, .. } => format!("statistics of {tensor}"),
         Op::Pool { .. } => "average pool".to_owned(),
         Op::Flatten { .. } => "flatten".to_owned(),
+        Op::Product(product) => format!("product with {:?}", product.factor),
+        Op::MaxPool(_) => "max pool".to_owned(),
     }
 }
 

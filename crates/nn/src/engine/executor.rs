@@ -119,6 +119,7 @@ impl Executor {
             parts: Buffer::zeros(self.parts_len()),
             records: vec![0.0; self.records.len()],
             total: Total::default(),
+            first: 0,
             logits: vec![0.0; self.shard_images() * outputs],
         }
     }
@@ -246,6 +247,7 @@ fn run_shard(
     };
     let mut arena = std::mem::take(owner);
     let mut parts = phase.weights.iter();
+    shard.first = first;
     for step in &phase.steps {
         match step {
             Step::Input => forward::gather_input(cx, first, images, &mut arena),

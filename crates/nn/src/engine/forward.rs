@@ -6,6 +6,7 @@ use reslab_kernels::{LANES, batch_norm, lanes};
 
 use super::geometry::Geometry;
 use super::ir::{Adapter, Conv, Op, Sum, View};
+use super::ops::{elementwise, max_pool};
 use super::shard::{Context, Frame, Shard, Worker, frames, pair};
 use super::tiled;
 
@@ -46,6 +47,16 @@ pub(super) fn run(
         Op::Pool { input, output } => {
             for frame in frames(false, images) {
                 pool(cx, *input, *output, frame, arena, worker);
+            }
+        }
+        Op::Product(product) => {
+            for frame in frames(false, images) {
+                elementwise::forward(cx, product, frame, arena, shard, worker);
+            }
+        }
+        Op::MaxPool(pool) => {
+            for frame in frames(false, images) {
+                max_pool::forward(cx, pool, frame, arena, worker);
             }
         }
         Op::Flatten { input, output } => {

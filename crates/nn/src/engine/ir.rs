@@ -10,7 +10,7 @@ use reslab_kernels::Isa;
 use reslab_kernels::conv2d::{Conv2dShape, pack, winograd};
 use reslab_kernels::pointwise::Nonlinearity;
 
-use crate::network::{BatchNorm, Shape, Slot};
+use crate::network::{self, BatchNorm, Dropout, Shape, Slot, Survival};
 
 /// A stored activation of a shard, `(groups, H, W, C, 16)`.
 #[derive(Debug, Clone)]
@@ -35,6 +35,8 @@ pub(super) struct Norm {
     pub tensor: usize,
     /// Sums of the tensor it normalises; `None` in evaluation.
     pub stat: Option<usize>,
+    /// Survival of the branch it belongs to: what is dropped leaves running statistics alone.
+    pub survival: Option<Survival>,
     /// Place of its coefficients, in channels.
     pub at: usize,
 }
@@ -99,6 +101,37 @@ pub(super) struct Sum {
     pub flat: bool,
 }
 
+/// `output = factor · input`, number by number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Product {
+    pub input: View,
+    pub factor: Factor,
+    pub output: usize,
+}
+
+/// What a product multiplies by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Factor {
+    Constant(f32),
+    Dropout(Dropout),
+    /// 1 or 0, for the whole batch.
+    Survival(Survival),
+    /// `g = σ(logits)`, or `1 − g`.
+    Gate {
+        logits: usize,
+        complement: bool,
+    },
+}
+
+/// A max pooling; in training with the tensor of the places that were the largest.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MaxPool {
+    pub input: View,
+    pub pool: network::MaxPool,
+    pub output: usize,
+    pub places: Option<usize>,
+}
+
 /// One step of the forward pass.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
@@ -119,6 +152,8 @@ pub(super) enum Op {
         input: View,
         output: usize,
     },
+    Product(Product),
+    MaxPool(MaxPool),
 }
 
 /// A network ready to be scheduled.
@@ -207,6 +242,11 @@ impl Op {
             Op::Sum(sum) => sum.terms.iter().map(|t| t.0).collect(),
             Op::Gather { tensor, .. } => vec![View::plain(*tensor)],
             Op::Pool { input, .. } | Op::Flatten { input, .. } => vec![*input],
+            Op::Product(product) => match product.factor {
+                Factor::Gate { logits, .. } => vec![product.input, View::plain(logits)],
+                _ => vec![product.input],
+            },
+            Op::MaxPool(pool) => vec![pool.input],
         }
     }
 
@@ -222,6 +262,8 @@ impl Op {
             Op::Sum(sum) => vec![sum.output],
             Op::Gather { .. } => Vec::new(),
             Op::Pool { output, .. } | Op::Flatten { output, .. } => vec![*output],
+            Op::Product(product) => vec![product.output],
+            Op::MaxPool(pool) => [pool.output].into_iter().chain(pool.places).collect(),
         }
     }
 

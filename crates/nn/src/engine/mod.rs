@@ -33,6 +33,7 @@ mod geometry;
 mod ir;
 mod kernel_speed;
 mod memory;
+mod ops;
 mod pass_speed;
 mod passes;
 mod schedule;
@@ -51,6 +52,7 @@ use crate::error::ShapeError;
 use crate::network::Network;
 
 pub use crate::loss::{Batch, BatchResult, Loss, TargetsRef};
+pub use crate::noise::Noise;
 pub use footprint::Footprint;
 pub use kernel_speed::{Algorithm, ConvolutionPass, ConvolutionSpeed, KernelSpeeds, kernel_speeds};
 pub use pass_speed::PassSpeed;

@@ -78,6 +78,8 @@ pub(super) struct Shard {
     /// Squared norms of the gradients at the blocks' outputs.
     pub records: Vec<f64>,
     pub total: Total,
+    /// Its first sample in the batch.
+    pub first: usize,
     /// `(images, outputs)`.
     pub logits: Vec<f32>,
 }

@@ -8,6 +8,7 @@ use super::Response;
 use super::executor::Executor;
 use super::ir::Op;
 use crate::loss::{Batch, BatchResult, Loss};
+use crate::network::Survival;
 
 /// What a step found out about layers, kept for the instruments.
 #[derive(Debug, Default)]
@@ -68,7 +69,7 @@ pub(super) fn step(
     prepare(executor, parameters, state, batch.len);
     for phase in 0..executor.phases.len() {
         executor.run_phase(phase, parameters, batch, loss);
-        finish_stats(executor, found, phase, parameters, state, batch.len);
+        finish_stats(executor, found, phase, parameters, state, batch);
         finish_norms(executor, found, phase, parameters, batch.len, gradient);
         combine_weights(executor, phase, batch.len, gradient);
     }
@@ -164,8 +165,9 @@ fn finish_stats(
     phase: usize,
     parameters: &[f32],
     state: &mut [f32],
-    len: usize,
+    batch: &Batch<'_>,
 ) {
+    let len = batch.len;
     for at in 0..executor.phases[phase].stats.len() {
         let index = executor.phases[phase].stats[at];
         if !executor.observed && !executor.plan.program.stats[index].normed {
@@ -196,6 +198,8 @@ fn finish_stats(
                 norm.spec.weight.of(parameters),
                 norm.spec.bias.of(parameters),
             );
+            let kept = |s: Survival| batch.noise.survives(s.stream, s.probability);
+            let dropped = norm.survival.is_some_and(|survival| !kept(survival));
             let momentum = norm.spec.momentum;
             let running_mean = norm.spec.running_mean.offset;
             let running_var = norm.spec.running_var.offset;
@@ -204,6 +208,9 @@ fn finish_stats(
                 numbers.scale[norm.at + c] = scale;
                 numbers.shift[norm.at + c] = shift;
                 numbers.mean[norm.at + c] = moments.mean as f32;
+                if dropped {
+                    continue;
+                }
                 let blend = |old: f32, new: f64| {
                     ((1.0 - momentum) * f64::from(old) + momentum * new) as f32
                 };

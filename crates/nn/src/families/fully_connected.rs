@@ -10,10 +10,12 @@
 //! and the plain twin leaves out the `h +`. With batch norm, one follows each linear layer of a
 //! block, in place of the bias. Names: `stem`, `layers.0.linear1`, `layers.0.bn1`, ..., `linear`.
 
-use super::settings::{Family, ModelSettings};
+use super::choices::Family;
+use super::cifar;
+use super::settings::ModelSettings;
 use crate::error::ModelError;
 use crate::network::builder::{Builder, activation};
-use crate::network::{Activation, Block, Layer, Network, Op, Shape, Shortcut};
+use crate::network::{Block, Layer, Network, Op, Shape, Shortcut};
 
 /// 32 residual blocks of one layer.
 pub const DEFAULTS: ModelSettings = ModelSettings {
@@ -22,8 +24,8 @@ pub const DEFAULTS: ModelSettings = ModelSettings {
     residual: true,
     width: 64,
     batch_norm: false,
-    activation: Activation::Relu,
     branch_layers: 1,
+    ..cifar::DEFAULTS
 };
 
 const MAX_DEPTH: usize = 10_000;
@@ -100,12 +102,15 @@ fn block(builder: &mut Builder, settings: &ModelSettings, name: &str) -> Block {
     Block {
         name: name.to_owned(),
         stage: 0,
+        pre: Vec::new(),
         shortcut: if settings.residual {
             Shortcut::Identity
         } else {
             Shortcut::None
         },
         branches: vec![branch],
+        gate: None,
+        survival: None,
         post: Vec::new(),
     }
 }

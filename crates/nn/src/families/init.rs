@@ -1,4 +1,4 @@
-//! Initial parameters: normal weights, biases 0, γ 1, β 0.
+//! Initial parameters: normal weights, biases 0 (those of gates where the settings say), γ 1, β 0.
 //!
 //! Standard deviation of a weight with `fan_in` numbers into, and `fan_out` out of, each unit:
 //!
@@ -32,7 +32,7 @@ pub enum InitScheme {
     Xavier,
 }
 
-/// What the last weight of each residual branch (its last γ, with batch norm) is multiplied by;
+/// What the γ (or else the weight) that a residual branch ends with is multiplied by;
 /// L is the number of residual blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -54,7 +54,7 @@ pub struct InitSettings {
     pub scheme: InitScheme,
     /// Multiplies the standard deviation of every weight.
     pub gain: f64,
-    /// Starts every residual branch at zero: its last γ, or its last weight without batch norm.
+    /// Starts every residual branch at zero: the γ it ends with, or else its last weight.
     pub zero_gamma: bool,
     /// Scales every residual branch by depth.
     pub branch_scale: BranchScale,
@@ -123,7 +123,8 @@ pub fn initialize(network: &Network, settings: &InitSettings, seed: u64) -> Vec<
                     *value = (deviation * random::normal(&mut rng)) as f32;
                 }
             }
-            Role::Bias | Role::NormBias | Role::RunningMean | Role::RunningVar => {}
+            Role::Bias | Role::NormBias => values.fill(entry.start as f32),
+            Role::RunningMean | Role::RunningVar => {}
         }
     }
     parameters

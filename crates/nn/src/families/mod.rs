@@ -1,17 +1,25 @@
 //! Families of networks: settings in, a [`Network`] out.
 //!
 //! Every family is one builder that returns the one type [`Network`]; the plain twin of a
-//! residual network is the same builder with `residual: false`, and has the same parameters.
+//! residual network is the same builder with `residual: false`, and has the same parameters but for
+//! those of projections and gates.
 
+mod check;
+pub mod choices;
 pub mod cifar;
 pub mod fully_connected;
+pub mod imagenet;
 pub mod init;
+pub mod names;
 pub mod settings;
 #[cfg(test)]
 mod tests;
+pub(crate) mod units;
 
+pub use choices::{BlockKind, Family, Placement, ShortcutKind, StrideOn};
 pub use init::{BranchScale, InitScheme, InitSettings, initialize};
-pub use settings::{Family, ModelSettings, WrittenModel, named, names};
+pub use names::{EXAMPLES, named, names};
+pub use settings::{ModelSettings, WrittenModel};
 
 use crate::error::{ModelError, ShapeError};
 use crate::network::{Network, Shape};
@@ -34,7 +42,8 @@ pub fn build(
         return Err(ShapeError::EmptyInput { input }.into());
     }
     let network = match settings.family {
-        Family::Cifar => cifar::build(settings, input, outputs),
+        Family::Cifar | Family::Wide => cifar::build(settings, input, outputs),
+        Family::Imagenet | Family::D2l => imagenet::build(settings, input, outputs),
         Family::FullyConnected => fully_connected::build(settings, input, outputs),
     };
     let last = network.layout.parameters.last();

@@ -1,6 +1,7 @@
 //! Tests of the families: parameter counts, shapes, names, settings, initial numbers.
 
 use super::*;
+use crate::network::builder::option_a;
 use crate::network::{Activation, Role, Shortcut};
 
 const CIFAR: Shape = Shape::new(3, 32, 32);
@@ -49,12 +50,8 @@ fn cifar_stages_halve_the_image_and_double_the_channels() {
     ];
     assert_eq!(outputs, expected);
     let net = network("resnet20");
-    let pad = Shortcut::SubsamplePad {
-        stride: 2,
-        pad_before: 8,
-        pad_after: 8,
-    };
-    assert_eq!(net.blocks[3].shortcut, pad);
+    let pad = option_a("layer2.0.shortcut", 16, 32, 2);
+    assert_eq!(net.blocks[3].shortcut, Shortcut::Layers(vec![pad]));
     assert!(net.blocks[3].is_downsampling() && !net.blocks[4].is_downsampling());
 }
 

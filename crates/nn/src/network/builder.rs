@@ -1,6 +1,9 @@
 //! Makes layers and allots their slots, in the order of execution.
 
-use super::{Activation, BatchNorm, Conv2d, Entry, Layer, Layout, Linear, Op, Role, Slot};
+use super::{
+    Activation, BatchNorm, Conv2d, Dropout, Entry, Layer, Layout, Linear, MaxPool, Op, Role, Slot,
+    SubsamplePad, Survival,
+};
 
 /// ε of every batch norm, PyTorch's default.
 pub const NORM_EPSILON: f64 = 1e-5;
@@ -31,6 +34,7 @@ pub struct ConvSettings {
 pub struct Builder {
     layout: Layout,
     block: Option<usize>,
+    streams: u64,
 }
 
 impl Builder {
@@ -74,6 +78,41 @@ impl Builder {
         }
     }
 
+    /// A convolution with a bias that starts at `start`: the logits of a gate.
+    pub fn gate(&mut self, name: &str, settings: ConvSettings, start: f64) -> Layer {
+        let layer = self.conv(
+            name,
+            ConvSettings {
+                bias: true,
+                ..settings
+            },
+        );
+        if let Some(bias) = self.layout.parameters.last_mut() {
+            bias.start = start;
+        }
+        layer
+    }
+
+    /// A dropout with a random stream of its own.
+    pub fn dropout(&mut self, name: &str, rate: f64) -> Layer {
+        let stream = self.stream();
+        layer(name, Op::Dropout(Dropout { rate, stream }))
+    }
+
+    /// Survival of a block's branches, with a random stream of its own; `None` if it is certain.
+    pub fn survival(&mut self, probability: f64) -> Option<Survival> {
+        let stream = self.stream();
+        (probability < 1.0).then_some(Survival {
+            probability,
+            stream,
+        })
+    }
+
+    fn stream(&mut self) -> u64 {
+        self.streams += 1;
+        self.streams
+    }
+
     /// A batch normalisation with PyTorch's ε and momentum.
     pub fn batch_norm(&mut self, name: &str, channels: usize) -> Layer {
         let op = Op::BatchNorm(BatchNorm {
@@ -107,20 +146,22 @@ impl Builder {
         }
     }
 
-    /// Says that the residual branch just listed ends here: marks its last γ, or its last
-    /// weight where it has no batch norm.
+    /// Says that the residual branch just listed ends here: marks what it ends with, the γ of a
+    /// batch norm or else a weight.
     pub fn end_branch(&mut self) {
         let block = self.block;
-        let entries = &mut self.layout.parameters;
-        let last = |role: &dyn Fn(Role) -> bool| {
-            entries
-                .iter()
-                .rposition(|e| e.block == block && role(e.role))
+        let weighs = |role| {
+            matches!(
+                role,
+                Role::NormWeight | Role::ConvWeight | Role::LinearWeight
+            )
         };
-        let norm = last(&|role| role == Role::NormWeight);
-        let weight = last(&|role| matches!(role, Role::ConvWeight | Role::LinearWeight));
-        if let Some(index) = norm.or(weight) {
-            entries[index].ends_branch = true;
+        let entries = &mut self.layout.parameters;
+        let last = entries
+            .iter_mut()
+            .rfind(|e| e.block == block && weighs(e.role));
+        if let Some(entry) = last {
+            entry.ends_branch = true;
         }
     }
 
@@ -158,12 +199,43 @@ impl Builder {
     }
 }
 
-/// An elementwise layer; it has no parameters.
-pub fn activation(name: &str, activation: Activation) -> Layer {
+/// A layer without parameters.
+pub fn layer(name: &str, op: Op) -> Layer {
     Layer {
         name: name.to_owned(),
-        op: Op::Activation(activation),
+        op,
     }
+}
+
+/// An elementwise nonlinearity.
+pub fn activation(name: &str, activation: Activation) -> Layer {
+    layer(name, Op::Activation(activation))
+}
+
+/// The max pooling of ImageNet stems: 3×3 windows, every second pixel, one pixel of padding.
+pub fn stem_pool(name: &str) -> Layer {
+    let (kernel, stride, padding) = (3, 2, 1);
+    layer(
+        name,
+        Op::MaxPool(MaxPool {
+            kernel,
+            stride,
+            padding,
+        }),
+    )
+}
+
+/// Option A from `input` to `output` channels, the new ones half before and half after the old.
+pub fn option_a(name: &str, input: usize, output: usize, stride: usize) -> Layer {
+    let new = output.saturating_sub(input);
+    layer(
+        name,
+        Op::SubsamplePad(SubsamplePad {
+            stride,
+            pad_before: new / 2,
+            pad_after: new - new / 2,
+        }),
+    )
 }
 
 fn push(
@@ -186,6 +258,7 @@ fn push(
         shape,
         slot,
         ends_branch: false,
+        start: 0.0,
     });
     slot
 }

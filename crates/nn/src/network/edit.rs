@@ -47,16 +47,29 @@ impl Network {
     /// The same network without its shortcuts: equal depth, width and parameters.
     ///
     /// Its entries no longer end a residual branch, so that initialisation treats it as plain.
-    /// Meant for shortcuts without parameters; those of a projection would be read by nobody.
+    /// The parameters of projections and gates stay in the arena, read by nobody: a plain network
+    /// that is built has none of them.
     pub fn plain_twin(&self) -> Network {
         let mut network = self.clone();
-        network.name = self.name.replace("resnet", "plain");
+        network.name = plain_name(&self.name);
         for block in &mut network.blocks {
             block.shortcut = Shortcut::None;
+            block.gate = None;
+            block.survival = None;
         }
         for entry in &mut network.layout.parameters {
             entry.ends_branch = false;
         }
         network
+    }
+}
+
+/// What the plain twin of a network is called.
+pub(crate) fn plain_name(name: &str) -> String {
+    match name.strip_prefix("wrn-") {
+        Some(rest) => format!("wrn-plain-{rest}"),
+        None => name
+            .replace("resnet", "plain")
+            .replace("resnext", "plainnext"),
     }
 }

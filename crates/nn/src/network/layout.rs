@@ -49,7 +49,7 @@ pub enum Role {
 }
 
 /// One named tensor of an arena.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     /// Full name, such as `layer2.0.conv1.weight`.
     pub name: String,
@@ -61,13 +61,14 @@ pub struct Entry {
     pub shape: Vec<usize>,
     /// Where it lies.
     pub slot: Slot,
-    /// Whether this is the last weight (or last γ, where there is batch norm) of a residual
-    /// branch: what zero-γ and scaled initialisation act on.
+    /// Whether this is what a residual branch ends with, a γ or a weight: what zero-γ and scaled initialisation act on.
     pub ends_branch: bool,
+    /// What a bias starts from: 0, but for the bias of a gate.
+    pub start: f64,
 }
 
 /// Both arenas of a network.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Layout {
     /// Trained parameters, in order of execution.
     pub parameters: Vec<Entry>,

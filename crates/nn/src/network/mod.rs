@@ -1,13 +1,21 @@
 //! Networks as data: a stem, a list of blocks, a head.
 //!
-//! A block computes `y = post(shortcut(x) + Σ_i branch_i(x))` (residual) or `y = post(branch(x))`
-//! (plain). A [`Network`] holds no numbers: parameters live in one flat arena that [`Layout`]
-//! describes, so an edited network (a block dropped, blocks reordered) still reads the arena of
-//! the network it came from.
+//! A block computes, with `u = pre(x)`,
+//!
+//! ```text
+//! y = post(shortcut(u) + Σ_i branch_i(u))                            residual
+//! y = post((1 − g(u)) · shortcut(u) + g(u) · Σ_i branch_i(u))        gated, see [`Gate`]
+//! y = post(branch(u))                                                plain
+//! ```
+//!
+//! A [`Network`] holds no numbers: parameters live in one flat arena that [`Layout`] describes, so
+//! an edited network (a block dropped, blocks reordered) still reads the arena of the network it
+//! came from.
 //!
 //! Activations are channels-last, `(N, H, W, C)`; parameters keep PyTorch's layouts.
 
 pub mod builder;
+pub mod census;
 pub mod edit;
 pub mod layout;
 pub mod shapes;
@@ -56,10 +64,16 @@ pub struct Block {
     pub name: String,
     /// Stage, from 0: blocks of one stage work at one resolution and width.
     pub stage: usize,
+    /// Layers before the split into shortcut and branches: shared pre-activation.
+    pub pre: Vec<Layer>,
     /// What is added to the branches. [`Shortcut::None`] makes the block plain.
     pub shortcut: Shortcut,
     /// The residual branches, summed. Plain blocks have exactly one.
     pub branches: Vec<Vec<Layer>>,
+    /// What weighs shortcut and branches against each other, if anything does.
+    pub gate: Option<Gate>,
+    /// Whether the branches are dropped at random (stochastic depth).
+    pub survival: Option<Survival>,
     /// Layers after the addition.
     pub post: Vec<Layer>,
 }
@@ -71,18 +85,31 @@ pub enum Shortcut {
     None,
     /// `x` unchanged.
     Identity,
-    /// Option A of He et al. 2015: every `stride`-th pixel; new channels are zeros, the same
-    /// number `pad_before` and `pad_after` the old ones.
-    SubsamplePad {
-        /// Step in rows and columns.
-        stride: usize,
-        /// Zero channels put before the input's channels.
-        pad_before: usize,
-        /// Zero channels put after them.
-        pad_after: usize,
-    },
-    /// Layers of its own (options B and C: a strided 1×1 convolution and batch norm).
+    /// Layers of its own: option A is [`Op::SubsamplePad`], options B and C are a strided 1×1
+    /// convolution and batch norm; scaling and dropout of a shortcut are layers too.
     Layers(Vec<Layer>),
+}
+
+/// A gate `g = σ(layers(u))`, computed from the block's input and of the shape of its sum (He et
+/// al. 2016, section 3.1, after Srivastava et al. 2015). The shortcut is multiplied by `1 − g`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gate {
+    /// Layers that give the logits of `g`.
+    pub layers: Vec<Layer>,
+    /// Whether the branches are multiplied by `g` (exclusive gating) or stay as they are
+    /// (shortcut-only gating).
+    pub on_branch: bool,
+}
+
+/// Stochastic depth (Huang et al. 2016): in training a step keeps the branches with this
+/// probability, for the whole batch, and drops them otherwise; in evaluation they are multiplied
+/// by it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Survival {
+    /// Probability that the branches are kept.
+    pub probability: f64,
+    /// Its random stream, see [`Noise`](crate::noise::Noise).
+    pub stream: u64,
 }
 
 /// A named operation.
@@ -107,6 +134,14 @@ pub enum Op {
     Activation(Activation),
     /// Mean over rows and columns; leaves a vector of channels.
     GlobalAveragePool,
+    /// Largest value of each window.
+    MaxPool(MaxPool),
+    /// Zeroes numbers at random in training; nothing in evaluation.
+    Dropout(Dropout),
+    /// Multiplies by a constant.
+    Scale(f64),
+    /// Option A of He et al. 2015: every `stride`-th pixel, with channels of zeros.
+    SubsamplePad(SubsamplePad),
     /// An image to a vector, in PyTorch's order (channel, row, column).
     Flatten,
 }
@@ -121,6 +156,39 @@ pub enum Activation {
     Tanh,
     /// `x` itself: a linear network.
     Identity,
+}
+
+/// Settings of a max pooling. Padding counts as −∞, as in PyTorch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Rows and columns of the window.
+    pub kernel: usize,
+    /// Step in rows and columns.
+    pub stride: usize,
+    /// Padding on each side.
+    pub padding: usize,
+}
+
+/// Settings of a dropout (Srivastava et al. 2014): in training each number is kept with probability
+/// `1 − rate` and then divided by it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropout {
+    /// Share of numbers that are zeroed, from 0 to below 1.
+    pub rate: f64,
+    /// Its random stream, see [`Noise`](crate::noise::Noise).
+    pub stream: u64,
+}
+
+/// Settings of option A. New channels are zeros, the same number `pad_before` and `pad_after` the
+/// old ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubsamplePad {
+    /// Step in rows and columns.
+    pub stride: usize,
+    /// Zero channels put before the input's channels.
+    pub pad_before: usize,
+    /// Zero channels put after them.
+    pub pad_after: usize,
 }
 
 /// Settings and parameters of a convolution. Weight: `(out, in / groups, kernel, kernel)`.
@@ -209,14 +277,48 @@ impl std::fmt::Display for Shape {
 }
 
 impl Block {
-    /// Whether input and output can differ in shape: such blocks change the stage and are
-    /// reported apart in lesion studies.
+    /// All its layers: before the split, branches, shortcut, gate, after the addition.
+    pub fn layers(&self) -> impl Iterator<Item = &Layer> {
+        let shortcut: &[Layer] = match &self.shortcut {
+            Shortcut::Layers(layers) => layers,
+            Shortcut::None | Shortcut::Identity => &[],
+        };
+        let gate = self.gate.iter().flat_map(|gate| &gate.layers);
+        let branches = self.branches.iter().flatten();
+        self.pre
+            .iter()
+            .chain(branches)
+            .chain(shortcut)
+            .chain(gate)
+            .chain(&self.post)
+    }
+
+    /// Whether input and output can differ in shape: such blocks change the stage (or, the first
+    /// of a bottleneck network, the width) and are reported apart in lesion studies.
     pub fn is_downsampling(&self) -> bool {
-        let strided = |layer: &Layer| matches!(&layer.op, Op::Conv2d(c) if c.stride != 1 || c.in_channels != c.out_channels);
         match &self.shortcut {
             Shortcut::Identity => false,
-            Shortcut::SubsamplePad { .. } | Shortcut::Layers(_) => true,
-            Shortcut::None => self.branches.iter().flatten().any(strided),
+            Shortcut::Layers(layers) => changes_shape(layers),
+            Shortcut::None => self.branches.iter().any(|branch| changes_shape(branch)),
         }
     }
+}
+
+/// Whether layers in a row have a stride, or end in another number of channels than they begin with.
+fn changes_shape(layers: &[Layer]) -> bool {
+    let strided = |layer: &Layer| match &layer.op {
+        Op::Conv2d(conv) => conv.stride != 1,
+        Op::MaxPool(pool) => pool.stride != 1,
+        Op::SubsamplePad(option_a) => option_a.stride != 1,
+        _ => false,
+    };
+    let ends = |layer: &Layer| match &layer.op {
+        Op::Conv2d(conv) => Some((conv.in_channels, conv.out_channels)),
+        Op::Linear(linear) => Some((linear.in_features, linear.out_features)),
+        _ => None,
+    };
+    let padded = |layer: &Layer| matches!(&layer.op, Op::SubsamplePad(option_a) if option_a.pad_before + option_a.pad_after > 0);
+    let first = layers.iter().find_map(ends).map(|(input, _)| input);
+    let last = layers.iter().rev().find_map(ends).map(|(_, output)| output);
+    first != last || layers.iter().any(|layer| strided(layer) || padded(layer))
 }

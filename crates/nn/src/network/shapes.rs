@@ -1,6 +1,6 @@
 //! Shapes: what each layer and each block puts out, and whether they fit together.
 
-use super::{Block, Conv2d, Layer, Network, Op, Shape, Shortcut};
+use super::{Block, Conv2d, Gate, Layer, Network, Op, Shape, Shortcut};
 use crate::error::ShapeError;
 
 /// The shape that a list of layers gives for an input shape.
@@ -23,6 +23,10 @@ pub fn layer_output_shape(layer: &Layer, input: Shape) -> Result<Shape, ShapeErr
         Op::Conv2d(conv) if conv.in_channels != input.channels => {
             refuse(format!("{} channels", conv.in_channels))
         }
+        Op::Conv2d(conv) if !splits(conv) => refuse(format!(
+            "channels that can be cut into {} groups, from {} to {}",
+            conv.groups, conv.in_channels, conv.out_channels
+        )),
         Op::Conv2d(conv) => match conv_output_shape(conv, input) {
             Some(output) => Ok(output),
             None => refuse(format!(
@@ -37,7 +41,24 @@ pub fn layer_output_shape(layer: &Layer, input: Shape) -> Result<Shape, ShapeErr
             refuse(format!("a vector {}", Shape::vector(linear.in_features)))
         }
         Op::Linear(linear) => Ok(Shape::vector(linear.out_features)),
-        Op::BatchNorm(_) | Op::Activation(_) => Ok(input),
+        Op::MaxPool(pool) => {
+            let side = |length| window_count(length, pool.kernel, pool.stride, pool.padding);
+            match (side(input.height), side(input.width)) {
+                (Some(height), Some(width)) if 2 * pool.padding <= pool.kernel => {
+                    Ok(Shape::new(input.channels, height, width))
+                }
+                _ => refuse(format!(
+                    "images of at least {0}×{0} pixels after padding by {1} on each side",
+                    pool.kernel, pool.padding
+                )),
+            }
+        }
+        Op::SubsamplePad(option_a) => Ok(Shape::new(
+            input.channels + option_a.pad_before + option_a.pad_after,
+            input.height.div_ceil(option_a.stride.max(1)),
+            input.width.div_ceil(option_a.stride.max(1)),
+        )),
+        Op::BatchNorm(_) | Op::Activation(_) | Op::Dropout(_) | Op::Scale(_) => Ok(input),
         Op::GlobalAveragePool => Ok(Shape::vector(input.channels)),
         Op::Flatten => Ok(Shape::vector(input.len())),
     }
@@ -45,10 +66,7 @@ pub fn layer_output_shape(layer: &Layer, input: Shape) -> Result<Shape, ShapeErr
 
 /// The output of a convolution, or `None` where the kernel does not fit the padded image.
 pub fn conv_output_shape(conv: &Conv2d, input: Shape) -> Option<Shape> {
-    let side = |length: usize| {
-        let room = (length + 2 * conv.padding).checked_sub(conv.kernel)?;
-        Some(room.checked_div(conv.stride)? + 1)
-    };
+    let side = |length| window_count(length, conv.kernel, conv.stride, conv.padding);
     Some(Shape::new(
         conv.out_channels,
         side(input.height)?,
@@ -56,20 +74,22 @@ pub fn conv_output_shape(conv: &Conv2d, input: Shape) -> Option<Shape> {
     ))
 }
 
+/// Windows along a side, or `None` where not even one fits.
+pub fn window_count(length: usize, kernel: usize, stride: usize, padding: usize) -> Option<usize> {
+    let room = (length + 2 * padding).checked_sub(kernel)?;
+    Some(room.checked_div(stride)? + 1)
+}
+
+fn splits(conv: &Conv2d) -> bool {
+    let divides = |channels: usize| conv.groups > 0 && channels.is_multiple_of(conv.groups);
+    divides(conv.in_channels) && divides(conv.out_channels)
+}
+
 /// The output of a shortcut; `None` for a plain block.
 pub fn shortcut_shape(shortcut: &Shortcut, input: Shape) -> Result<Option<Shape>, ShapeError> {
     Ok(match shortcut {
         Shortcut::None => None,
         Shortcut::Identity => Some(input),
-        Shortcut::SubsamplePad {
-            stride,
-            pad_before,
-            pad_after,
-        } => Some(Shape::new(
-            input.channels + pad_before + pad_after,
-            input.height.div_ceil(*stride),
-            input.width.div_ceil(*stride),
-        )),
         Shortcut::Layers(layers) => Some(output_shape(layers, input)?),
     })
 }
@@ -77,7 +97,8 @@ pub fn shortcut_shape(shortcut: &Shortcut, input: Shape) -> Result<Option<Shape>
 impl Block {
     /// The shape the block gives for an input shape.
     pub fn output_shape(&self, input: Shape) -> Result<Shape, ShapeError> {
-        self.sum_shape(input)
+        output_shape(&self.pre, input)
+            .and_then(|split| self.sum_shape(split))
             .and_then(|sum| output_shape(&self.post, sum))
             .map_err(|cause| ShapeError::Block {
                 block: self.name.clone(),
@@ -103,6 +124,12 @@ impl Block {
                     branch,
                     found,
                 });
+            }
+        }
+        if let Some(Gate { layers, .. }) = &self.gate {
+            let found = output_shape(layers, input)?;
+            if found != shortcut {
+                return Err(ShapeError::Gate { shortcut, found });
             }
         }
         Ok(shortcut)

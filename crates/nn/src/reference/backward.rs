@@ -1,9 +1,9 @@
 //! Backward: from the gradient at the output of a pass to all gradients before it.
 
-use super::forward::{BlockTape, Pass};
-use super::ops::{self, reshape};
+use super::forward::{BlockTape, GateTape, Pass};
+use super::ops::{self, elementwise};
 use super::{Scalar, Tensor};
-use crate::network::{Block, Network, Shortcut};
+use crate::network::{Block, Gate, Network, Shortcut};
 
 /// Gradients of one scalar.
 #[derive(Debug, Clone)]
@@ -47,7 +47,8 @@ impl<S: Scalar> Pass<S> {
     }
 }
 
-/// The gradient at the sum goes back through the shortcut and through every branch.
+/// The gradient at the sum goes back through the shortcut and through every branch, and where there
+/// is a gate through that.
 fn backward_block<S: Scalar>(
     block: &Block,
     parameters: &[S],
@@ -56,25 +57,53 @@ fn backward_block<S: Scalar>(
     gradient: &mut [S],
 ) -> Tensor<S> {
     let grad_sum = ops::backward(&block.post, parameters, &tape.post, grad_output, gradient);
-    let shortcut = match &block.shortcut {
-        Shortcut::None => Tensor::from_elem(tape.input, S::zero()),
-        Shortcut::Identity => grad_sum.clone(),
-        Shortcut::SubsamplePad {
-            stride, pad_before, ..
-        } => reshape::subsample_pad_backward(tape.input, *stride, *pad_before, &grad_sum),
-        Shortcut::Layers(layers) => ops::backward(
-            layers,
-            parameters,
-            &tape.shortcut,
-            grad_sum.clone(),
-            gradient,
-        ),
+    let gated = block.gate.as_ref().zip(tape.gate.as_ref());
+    let (grad_shortcut, grad_branch) = match gated {
+        None => (grad_sum.clone(), grad_sum.clone()),
+        Some((gate, tape)) => {
+            let shortcut = tape.gate.mapv(|g| S::one() - g) * &grad_sum;
+            let branch = match gate.on_branch {
+                true => &tape.gate * &grad_sum,
+                false => grad_sum.clone(),
+            };
+            (shortcut, branch)
+        }
     };
-    block
-        .branches
-        .iter()
-        .zip(&tape.branches)
-        .fold(shortcut, |grad_input, (layers, tape)| {
-            grad_input + ops::backward(layers, parameters, tape, grad_sum.clone(), gradient)
-        })
+    let mut grad_split = match &block.shortcut {
+        Shortcut::None => Tensor::from_elem(tape.split, S::zero()),
+        Shortcut::Identity => grad_shortcut,
+        Shortcut::Layers(layers) => {
+            ops::backward(layers, parameters, &tape.shortcut, grad_shortcut, gradient)
+        }
+    };
+    let grad_branch = match tape.branch_factor {
+        1.0 => grad_branch,
+        factor => elementwise::scale(factor, &grad_branch),
+    };
+    for (layers, tape) in block.branches.iter().zip(&tape.branches) {
+        grad_split =
+            grad_split + ops::backward(layers, parameters, tape, grad_branch.clone(), gradient);
+    }
+    if let Some((gate, tape)) = gated {
+        let grad_logits = gate_backward(gate, tape, &grad_sum);
+        grad_split = grad_split
+            + ops::backward(
+                &gate.layers,
+                parameters,
+                &tape.layers,
+                grad_logits,
+                gradient,
+            );
+    }
+    ops::backward(&block.pre, parameters, &tape.pre, grad_split, gradient)
+}
+
+/// `∂L/∂logits = g (1 − g) · ∂L/∂sum · (branch − shortcut)`, without `branch` where it is not gated.
+fn gate_backward<S: Scalar>(gate: &Gate, tape: &GateTape<S>, grad_sum: &Tensor<S>) -> Tensor<S> {
+    let slope = tape.gate.mapv(|g| g * (S::one() - g));
+    let difference = match &tape.branch {
+        Some(branch) if gate.on_branch => branch - &tape.shortcut,
+        _ => tape.shortcut.mapv(|x| -x),
+    };
+    slope * grad_sum * difference
 }

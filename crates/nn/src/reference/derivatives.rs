@@ -12,10 +12,13 @@
 
 use ndarray::Zip;
 
-use super::{Dual, Gradients, Mode, Part, Pass, Scalar, Tensor, forward, forward_part, loss};
+use super::{
+    Dual, Gradients, Mode, Part, Pass, Scalar, Tensor, forward_part, forward_with_noise, loss,
+};
 use crate::error::ShapeError;
 use crate::loss::{Loss, TargetsRef};
 use crate::network::Network;
+use crate::noise::Noise;
 
 /// The function L(θ, x) that is differentiated: the mean loss of a network on a batch.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +27,10 @@ pub struct Problem<'a, T> {
     pub network: &'a Network,
     /// The state arena, which batch norms read in evaluation.
     pub state: &'a [T],
-    /// Which statistics batch norms use.
+    /// Which statistics batch norms use, and whether there is noise.
     pub mode: Mode,
+    /// What dropout and stochastic depth are drawn from in training.
+    pub noise: Noise,
     /// The batch, `(N, H, W, C)`.
     pub inputs: &'a Tensor<T>,
     /// Its targets.
@@ -91,10 +96,12 @@ pub fn gradient<S: Scalar>(
         network,
         state,
         mode,
+        noise,
         inputs,
         ..
     } = *problem;
-    let pass = forward(network, parameters, state, mode, inputs)?;
+    let part = Part::whole(network);
+    let pass = forward_with_noise(network, part, (parameters, state), (mode, noise), inputs)?;
     let value = loss::loss(&problem.loss, &pass.output, problem.targets)?;
     let gradients = pass.backward(network, parameters, &value.grad_outputs);
     Ok(LossGradient {
@@ -116,7 +123,10 @@ pub fn jvp<T: Scalar>(
         state,
         inputs,
     } = lift(problem, parameters, direction)?;
-    let pass = forward(problem.network, &parameters, &state, problem.mode, &inputs)?;
+    let network = problem.network;
+    let part = Part::whole(network);
+    let setting = (problem.mode, problem.noise);
+    let pass = forward_with_noise(network, part, (&parameters, &state), setting, &inputs)?;
     let value = loss::loss(&problem.loss, &pass.output, problem.targets)?.mean;
     let (outputs, outputs_tangent) = split(&pass.output);
     Ok(Jvp {
@@ -141,6 +151,7 @@ pub fn hvp<T: Scalar>(
     let Problem {
         network,
         mode,
+        noise,
         targets,
         loss,
         ..
@@ -149,6 +160,7 @@ pub fn hvp<T: Scalar>(
         network,
         state: &state,
         mode,
+        noise,
         inputs: &inputs,
         targets,
         loss,

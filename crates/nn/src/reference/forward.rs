@@ -1,9 +1,10 @@
 //! Forward: a network, or a part of one, on a batch, with everything that backward needs.
 
-use super::ops::{self, LayerTape, Numbers, reshape};
+use super::ops::{self, LayerTape, Numbers, elementwise};
 use super::{Mode, Part, Scalar, Tensor};
 use crate::error::ShapeError;
-use crate::network::{Block, Network, Shape, Shortcut};
+use crate::network::{Block, Gate, Network, Shape, Shortcut};
+use crate::noise::Noise;
 
 /// A forward pass that has been made.
 #[derive(Debug)]
@@ -24,14 +25,30 @@ pub struct Pass<S> {
 /// What a block remembers.
 #[derive(Debug)]
 pub(super) struct BlockTape<S> {
-    /// `(N, H, W, C)` of the block's input.
-    pub input: (usize, usize, usize, usize),
+    /// `(N, H, W, C)` of what is split.
+    pub split: (usize, usize, usize, usize),
+    pub pre: Vec<LayerTape<S>>,
     pub shortcut: Vec<LayerTape<S>>,
+    /// Empty where the branches were dropped.
     pub branches: Vec<Vec<LayerTape<S>>>,
+    /// What the branches' sum is multiplied by, apart from a gate.
+    pub branch_factor: f64,
+    pub gate: Option<GateTape<S>>,
     pub post: Vec<LayerTape<S>>,
 }
 
-/// A whole network on a batch of inputs.
+/// What a gate remembers.
+#[derive(Debug)]
+pub(super) struct GateTape<S> {
+    pub layers: Vec<LayerTape<S>>,
+    /// `g`.
+    pub gate: Tensor<S>,
+    /// What it multiplied.
+    pub shortcut: Tensor<S>,
+    pub branch: Option<Tensor<S>>,
+}
+
+/// A whole network on a batch of inputs, without noise to speak of: that of seed and step 0.
 pub fn forward<S: Scalar>(
     network: &Network,
     parameters: &[S],
@@ -39,17 +56,11 @@ pub fn forward<S: Scalar>(
     mode: Mode,
     input: &Tensor<S>,
 ) -> Result<Pass<S>, ShapeError> {
-    forward_part(
-        network,
-        Part::whole(network),
-        parameters,
-        state,
-        mode,
-        input,
-    )
+    let part = Part::whole(network);
+    forward_part(network, part, parameters, state, mode, input)
 }
 
-/// A part of a network on a batch of what it reads.
+/// A part of a network on a batch of what it reads, with the noise of seed and step 0.
 pub fn forward_part<S: Scalar>(
     network: &Network,
     part: Part,
@@ -58,11 +69,24 @@ pub fn forward_part<S: Scalar>(
     mode: Mode,
     input: &Tensor<S>,
 ) -> Result<Pass<S>, ShapeError> {
+    let noise = Noise::default();
+    forward_with_noise(network, part, (parameters, state), (mode, noise), input)
+}
+
+/// A part of a network on a batch of what it reads.
+pub fn forward_with_noise<S: Scalar>(
+    network: &Network,
+    part: Part,
+    (parameters, state): (&[S], &[S]),
+    (mode, noise): (Mode, Noise),
+    input: &Tensor<S>,
+) -> Result<Pass<S>, ShapeError> {
     check(network, &part, parameters, state, input)?;
     let mut numbers = Numbers {
         parameters,
         state: state.to_vec(),
         mode,
+        noise,
     };
     let mut activation = input.clone();
     let mut stem = Vec::new();
@@ -92,54 +116,100 @@ pub fn forward_part<S: Scalar>(
     })
 }
 
-/// `y = post(shortcut(x) + Σ_i branch_i(x))`.
+/// `y = post(shortcut(u) + Σ_i branch_i(u))` with `u = pre(x)`; see [`crate::network`] for gates.
 fn forward_block<S: Scalar>(
     block: &Block,
     numbers: &mut Numbers<S>,
     input: Tensor<S>,
 ) -> (Tensor<S>, BlockTape<S>) {
-    let dim = input.dim();
-    let (mut sum, shortcut) = match &block.shortcut {
+    let (input, pre) = ops::forward(&block.pre, numbers, input);
+    let split = input.dim();
+    let branch_factor = branch_factor(block, numbers);
+    let mut branches = Vec::new();
+    let mut branch: Option<Tensor<S>> = None;
+    if branch_factor != 0.0 {
+        for layers in &block.branches {
+            let (output, tape) = ops::forward(layers, numbers, input.clone());
+            branches.push(tape);
+            branch = Some(match branch {
+                Some(sum) => sum + output,
+                None => output,
+            });
+        }
+    }
+    if branch_factor != 1.0 {
+        branch = branch.map(|branch| elementwise::scale(branch_factor, &branch));
+    }
+    let (shortcut, shortcut_tape) = match &block.shortcut {
         Shortcut::None => (None, Vec::new()),
         Shortcut::Identity => (Some(input.clone()), Vec::new()),
-        Shortcut::SubsamplePad {
-            stride,
-            pad_before,
-            pad_after,
-        } => (
-            Some(reshape::subsample_pad(
-                &input,
-                *stride,
-                *pad_before,
-                *pad_after,
-            )),
-            Vec::new(),
-        ),
         Shortcut::Layers(layers) => {
             let (output, tape) = ops::forward(layers, numbers, input.clone());
             (Some(output), tape)
         }
     };
-    let mut branches = Vec::with_capacity(block.branches.len());
-    for layers in &block.branches {
-        let (output, tape) = ops::forward(layers, numbers, input.clone());
-        branches.push(tape);
-        sum = Some(match sum {
-            Some(sum) => sum + output,
-            None => output,
-        });
-    }
-    // A block with neither shortcut nor branch does not pass the check of shapes.
-    let (output, post) = ops::forward(&block.post, numbers, sum.unwrap_or(input));
-    (
-        output,
-        BlockTape {
-            input: dim,
-            shortcut,
-            branches,
-            post,
+    let (sum, gate) = match (shortcut, &block.gate) {
+        (Some(shortcut), Some(gate)) => {
+            let (sum, tape) = forward_gate(gate, numbers, &input, shortcut, branch);
+            (sum, Some(tape))
+        }
+        (Some(shortcut), None) => match branch {
+            Some(branch) => (shortcut + branch, None),
+            None => (shortcut, None),
         },
-    )
+        // A block with neither shortcut nor branch does not pass the check of shapes.
+        (None, _) => (branch.unwrap_or(input), None),
+    };
+    let (output, post) = ops::forward(&block.post, numbers, sum);
+    let tape = BlockTape {
+        split,
+        pre,
+        shortcut: shortcut_tape,
+        branches,
+        branch_factor,
+        gate,
+        post,
+    };
+    (output, tape)
+}
+
+/// 1; with stochastic depth in training 1 or 0, and in evaluation the probability of 1.
+fn branch_factor<S>(block: &Block, numbers: &Numbers<S>) -> f64 {
+    match (block.survival, numbers.mode) {
+        (None, _) => 1.0,
+        (Some(survival), Mode::Evaluation) => survival.probability,
+        (Some(survival), Mode::Training) => {
+            let noise = numbers.noise;
+            f64::from(noise.survives(survival.stream, survival.probability))
+        }
+    }
+}
+
+/// `(1 − g) · shortcut + g · branch`, or `+ branch`.
+fn forward_gate<S: Scalar>(
+    gate: &Gate,
+    numbers: &mut Numbers<S>,
+    input: &Tensor<S>,
+    shortcut: Tensor<S>,
+    branch: Option<Tensor<S>>,
+) -> (Tensor<S>, GateTape<S>) {
+    let (logits, layers) = ops::forward(&gate.layers, numbers, input.clone());
+    let g = elementwise::sigmoid(&logits);
+    let mut sum = g.mapv(|g| S::one() - g) * &shortcut;
+    if let Some(branch) = &branch {
+        if gate.on_branch {
+            sum = sum + &g * branch;
+        } else {
+            sum = sum + branch;
+        }
+    }
+    let tape = GateTape {
+        layers,
+        gate: g,
+        shortcut,
+        branch,
+    };
+    (sum, tape)
 }
 
 fn check<S>(

@@ -25,7 +25,7 @@ mod tests;
 pub use backward::Gradients;
 pub use derivatives::{Direction, Problem};
 pub use dual::Dual;
-pub use forward::{Pass, forward, forward_part};
+pub use forward::{Pass, forward, forward_part, forward_with_noise};
 pub use loss::{LossValue, loss};
 pub use scalar::Scalar;
 
@@ -37,12 +37,12 @@ use crate::network::{Network, Shape, output_shape};
 /// An activation `(N, H, W, C)`.
 pub type Tensor<S> = ndarray::Array4<S>;
 
-/// Which statistics batch norms use.
+/// Which statistics batch norms use, and whether dropout and stochastic depth are at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Those of the batch; the running statistics move.
+    /// Those of the batch, and the running ones move; there is noise.
     Training,
-    /// The running ones, which stay.
+    /// The running ones, which stay; there is no noise.
     Evaluation,
 }
 

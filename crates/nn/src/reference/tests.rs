@@ -142,6 +142,7 @@ fn batch_norm_normalises_and_moves_its_statistics() {
         parameters: &parameters,
         state,
         mode: Mode::Training,
+        noise: crate::noise::Noise::default(),
     };
     let input = Tensor::from_shape_vec((2, 1, 1, 1), vec![1.0, 5.0]).unwrap();
     let statistics = batch_norm::statistics(&norm, &mut numbers, &input);
@@ -178,7 +179,12 @@ fn images_flatten_in_pytorchs_order_and_back() {
 #[test]
 fn option_a_takes_every_second_pixel_and_pads_both_sides() {
     let image = Tensor::from_shape_fn((1, 3, 3, 1), |(_, h, w, _)| (1 + 3 * h + w) as f64);
-    let output = reshape::subsample_pad(&image, 2, 1, 2);
+    let option_a = crate::network::SubsamplePad {
+        stride: 2,
+        pad_before: 1,
+        pad_after: 2,
+    };
+    let output = reshape::subsample_pad(&option_a, &image);
     assert_eq!(output.dim(), (1, 2, 2, 4));
     for ((_, h, w, c), value) in output.indexed_iter() {
         let expected = if c == 1 {
@@ -188,7 +194,7 @@ fn option_a_takes_every_second_pixel_and_pads_both_sides() {
         };
         assert_eq!(*value, expected);
     }
-    let grad = reshape::subsample_pad_backward(image.dim(), 2, 1, &output);
+    let grad = reshape::subsample_pad_backward(&option_a, image.dim(), &output);
     assert_eq!(grad.sum(), 1.0 + 3.0 + 7.0 + 9.0);
     assert_eq!(grad[[0, 1, 1, 0]], 0.0);
 }

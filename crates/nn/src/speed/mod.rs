@@ -11,7 +11,7 @@ use std::time::Instant;
 pub use memory::{MemoryUse, memory_use, peak_resident_bytes};
 pub use side_by_side::{SideBySide, SpeedError, side_by_side};
 
-use crate::engine::{Batch, Engine, Loss, TargetsRef};
+use crate::engine::{Batch, Engine, Loss, Noise, TargetsRef};
 use crate::error::ShapeError;
 use crate::families::{InitSettings, initialize};
 use crate::network::Network;
@@ -82,6 +82,7 @@ impl Workload {
             inputs: &self.inputs,
             targets: TargetsRef::Classes(&self.targets),
             len: self.batch,
+            noise: Noise::default(),
         };
         let loss = Loss::default();
         let start = Instant::now();

@@ -3,6 +3,7 @@
 use crate::data::{AugmentSettings, Split, Targets, fill_batch};
 use crate::engine::{Batch, TargetsRef};
 use crate::network::Shape;
+use crate::noise::Noise;
 
 /// Memory for one batch.
 pub struct BatchBuffer {
@@ -28,7 +29,8 @@ impl BatchBuffer {
         }
     }
 
-    /// The batch of the samples at `indices`. Augmentation is keyed by seed, epoch and sample.
+    /// The batch of the samples at `indices`, with the noise of seed and step 0. Augmentation is
+    /// keyed by seed, epoch and sample.
     pub fn fill(
         &mut self,
         split: &Split,
@@ -57,6 +59,7 @@ impl BatchBuffer {
             inputs,
             targets,
             len: indices.len(),
+            noise: Noise::default(),
         }
     }
 }

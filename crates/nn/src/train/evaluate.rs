@@ -7,6 +7,7 @@ use super::observer::Flow;
 use crate::data::{Dataset, Split, Targets};
 use crate::engine::{Batch, Engine, TargetsRef};
 use crate::loss::Loss;
+use crate::noise::Noise;
 
 /// Samples in one batch of an evaluation: what [`Engine::for_evaluation`] must be made for.
 pub const EVALUATION_BATCH: usize = 256;
@@ -69,6 +70,7 @@ pub fn evaluate(
             inputs: &split.inputs[start * features..end * features],
             targets: targets(&split.targets, start, end),
             len: end - start,
+            noise: Noise::default(),
         };
         let result = engine.evaluate(parameters, state, &batch, loss);
         loss_sum += result.loss_sum;

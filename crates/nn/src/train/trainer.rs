@@ -8,10 +8,11 @@ use super::optimiser::{self, Optimiser};
 use super::settings::{LossKind, TrainSettings};
 use super::{Outcome, TrainError, Trained};
 use crate::data::{Dataset, Targets, epoch_order};
-use crate::engine::Engine;
+use crate::engine::{Batch, Engine};
 use crate::families::{InitSettings, initialize};
 use crate::loss::Loss;
 use crate::network::{Network, Role};
+use crate::noise::Noise;
 
 /// A run between two steps.
 pub(super) struct Trainer<'a> {
@@ -135,7 +136,13 @@ impl<'a> Trainer<'a> {
                 .rate(self.total_steps, self.steps_per_epoch, settings.epochs);
         let lr = settings.lr * multiple;
         let augment = Some((&settings.augment, self.seed, epoch));
-        let batch = self.buffer.fill(&self.dataset.train, indices, augment);
+        let batch = Batch {
+            noise: Noise {
+                seed: self.seed,
+                step: self.total_steps as u64,
+            },
+            ..self.buffer.fill(&self.dataset.train, indices, augment)
+        };
 
         self.state_before.copy_from_slice(&self.state);
         let result = self.engine.step(

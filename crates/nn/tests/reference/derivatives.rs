@@ -10,7 +10,7 @@ use crate::support::cases::{Case, CaseSettings, any_case, dot, draw, norm, tenso
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use reslab_nn::reference::derivatives::{gradient, hvp, jvp, part_jvp, part_vjp};
-use reslab_nn::reference::{Direction, Part, Problem, forward, forward_part};
+use reslab_nn::reference::{Direction, Part, Problem, forward_with_noise};
 
 const STEPS: [f64; 6] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 
@@ -114,10 +114,12 @@ fn check_first_derivatives(settings: CaseSettings) -> Result<(), TestCaseError> 
             network,
             state,
             mode,
+            noise,
             inputs,
             ..
         } = *problem;
-        forward(network, parameters, state, mode, inputs)
+        let part = Part::whole(network);
+        forward_with_noise(network, part, (parameters, state), (mode, noise), inputs)
             .unwrap()
             .output
             .iter()
@@ -180,7 +182,7 @@ fn check_parts(settings: CaseSettings) -> Result<(), TestCaseError> {
     let (network, mode, seed) = (&case.network, case.settings.mode, case.settings.seed);
     let numbers = (case.parameters.as_slice(), case.state.as_slice());
     let run = |part: Part, input: &_| {
-        forward_part(network, part, numbers.0, numbers.1, mode, input).unwrap()
+        forward_with_noise(network, part, numbers, (mode, case.noise()), input).unwrap()
     };
     let whole = run(Part::whole(network), &case.inputs);
     let cut = seed as usize % (network.blocks.len() + 1);

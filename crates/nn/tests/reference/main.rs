@@ -4,6 +4,10 @@
 mod derivatives;
 /// Networks without a block, or in another order.
 mod edits;
+/// Dropout and stochastic depth.
+mod noise;
+/// The three forms of a ResNeXt block.
+mod resnext;
 /// At the size instruments need.
 mod size;
 #[path = "../support/mod.rs"]

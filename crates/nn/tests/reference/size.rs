@@ -4,6 +4,7 @@ use crate::support::cases::{dot, norm, tensor};
 use reslab_nn::families::{InitSettings, build, initialize, named};
 use reslab_nn::loss::{Loss, TargetsRef};
 use reslab_nn::network::Shape;
+use reslab_nn::noise::Noise;
 use reslab_nn::reference::derivatives::{Direction, hvp};
 use reslab_nn::reference::{Mode, Problem, lift};
 
@@ -20,6 +21,7 @@ fn a_hessian_vector_product_of_resnet20() {
         network: &network,
         state: &state,
         mode: Mode::Training,
+        noise: Noise::default(),
         inputs: &tensor(0, 0, (batch as usize, 32, 32, 3)),
         targets: TargetsRef::Classes(&classes),
         loss: Loss::default(),

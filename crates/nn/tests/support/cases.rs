@@ -1,11 +1,14 @@
 //! Random networks of every family with random numbers, for property tests.
 
 use proptest::prelude::*;
-use reslab_nn::families::{Family, InitSettings, ModelSettings, build, initialize};
+use reslab_nn::families::{InitSettings, ModelSettings, build, initialize};
 use reslab_nn::loss::{Loss, TargetsRef};
-use reslab_nn::network::{Activation, Network, Shape};
+use reslab_nn::network::{Network, Shape};
+use reslab_nn::noise::Noise;
 use reslab_nn::random::{self, Purpose};
 use reslab_nn::reference::{Mode, Problem, Tensor};
+
+use super::models::any_model;
 
 /// What a case is drawn from.
 #[derive(Debug, Clone)]
@@ -51,25 +54,6 @@ pub fn any_case() -> impl Strategy<Value = CaseSettings> {
                 seed,
             },
         )
-}
-
-fn any_model() -> impl Strategy<Value = ModelSettings> {
-    let activation = prop_oneof![Just(Activation::Relu), Just(Activation::Tanh)];
-    let cifar = prop_oneof![Just(8_usize), Just(14)].prop_map(|depth| (Family::Cifar, depth, 2));
-    let fully_connected = (1..5_usize, 1..3_usize)
-        .prop_map(|(depth, layers)| (Family::FullyConnected, depth, layers));
-    let shape = prop_oneof![cifar, fully_connected];
-    (shape, 2..5_usize, any::<bool>(), any::<bool>(), activation).prop_map(
-        |((family, depth, branch_layers), width, residual, batch_norm, activation)| ModelSettings {
-            family,
-            depth,
-            residual,
-            width,
-            batch_norm,
-            activation,
-            branch_layers,
-        },
-    )
 }
 
 fn any_input() -> impl Strategy<Value = Shape> {
@@ -134,12 +118,21 @@ impl Case {
         }
     }
 
+    /// Where dropout and stochastic depth are drawn from.
+    pub fn noise(&self) -> Noise {
+        Noise {
+            seed: self.settings.seed,
+            step: 1,
+        }
+    }
+
     /// The loss as a function to differentiate.
     pub fn problem(&self) -> Problem<'_, f64> {
         Problem {
             network: &self.network,
             state: &self.state,
             mode: self.settings.mode,
+            noise: self.noise(),
             inputs: &self.inputs,
             targets: TargetsRef::Classes(&self.classes),
             loss: self.settings.loss,

@@ -6,3 +6,4 @@
 
 pub mod cases;
 pub mod fixture;
+pub mod models;

@@ -3,8 +3,10 @@
 use reslab_nn::engine::{
     ConvolutionPass, ConvolutionSpeed, KernelSpeeds, PassSpeed, kernel_speeds,
 };
+use reslab_nn::network::Network;
 use serde_json::{Value, json};
 
+use super::super::models::sides;
 use super::network;
 use crate::arguments::KernelArguments;
 use crate::message::Failure;
@@ -17,7 +19,7 @@ pub fn kernels(arguments: &KernelArguments) -> Result<(), Failure> {
     let speeds =
         kernel_speeds(&network, arguments.batch).map_err(|error| Failure::from_error(&error))?;
     if arguments.json {
-        return output::print_json_line(&as_json(arguments, &speeds));
+        return output::print_json_line(&as_json(arguments, &network, &speeds));
     }
     output::print(&as_text(&speeds))
 }
@@ -122,7 +124,7 @@ fn overall(speeds: &KernelSpeeds, pass: ConvolutionPass) -> f64 {
     flops / seconds
 }
 
-fn as_json(arguments: &KernelArguments, speeds: &KernelSpeeds) -> Value {
+fn as_json(arguments: &KernelArguments, network: &Network, speeds: &KernelSpeeds) -> Value {
     let convolution = |speed: &ConvolutionSpeed| {
         let (s, rate) = (&speed.shape, speed.flops / speed.seconds);
         json!({
@@ -157,12 +159,11 @@ fn as_json(arguments: &KernelArguments, speeds: &KernelSpeeds) -> Value {
             "of_copy": rate / speed.copy_rate,
         })
     };
-    let size = arguments.network.input;
     json!({
         "bench": "kernels",
         "model": arguments.network.model,
         "width": arguments.network.width,
-        "input": [size.channels, size.height, size.width],
+        "input": sides(network.input),
         "images": speeds.images,
         "instruction_set": speeds.instruction_set,
         "peak_gflops": speeds.peak / 1e9,

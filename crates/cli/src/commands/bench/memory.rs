@@ -1,8 +1,10 @@
 //! `reslab bench memory`.
 
+use reslab_nn::network::Network;
 use reslab_nn::speed::{MemoryUse, Work, memory_use};
 use serde_json::json;
 
+use super::super::models::sides;
 use super::{megabytes, network, threads};
 use crate::arguments::MemoryArguments;
 use crate::message::Failure;
@@ -21,7 +23,7 @@ pub fn memory(arguments: &MemoryArguments) -> Result<(), Failure> {
         .install(|| memory_use(&network, work, arguments.batch))
         .map_err(|error| Failure::from_error(&error))?;
     if arguments.json {
-        return print_json(arguments, pool.current_num_threads(), &found);
+        return print_json(arguments, &network, pool.current_num_threads(), &found);
     }
     let what = if arguments.eval {
         "evaluation"
@@ -70,16 +72,16 @@ fn kinds(found: &MemoryUse) -> [(&'static str, &'static str, usize); 6] {
 
 fn print_json(
     arguments: &MemoryArguments,
+    network: &Network,
     threads: usize,
     found: &MemoryUse,
 ) -> Result<(), Failure> {
-    let size = arguments.network.input;
     let mut object = json!({
         "bench": "memory",
         "of": if arguments.eval { "eval" } else { "train" },
         "model": arguments.network.model,
         "width": arguments.network.width,
-        "input": [size.channels, size.height, size.width],
+        "input": sides(network.input),
         "batch": arguments.batch,
         "threads": threads,
     });

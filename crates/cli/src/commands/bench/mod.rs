@@ -5,9 +5,10 @@ mod memory;
 mod steps;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use reslab_nn::families::{self, WrittenModel};
-use reslab_nn::network::{Network, Shape};
+use reslab_nn::families::WrittenModel;
+use reslab_nn::network::Network;
 
+use super::models::build;
 use crate::arguments::{BenchCommand, NetworkArguments};
 use crate::message::{Ending, Failure};
 
@@ -29,12 +30,7 @@ fn network(arguments: &NetworkArguments) -> Result<Network, Failure> {
         width: arguments.width,
         ..WrittenModel::default()
     };
-    let size = arguments.input;
-    let input = Shape::new(size.channels, size.height, size.width);
-    written
-        .resolve()
-        .and_then(|settings| families::build(&settings, input, arguments.classes))
-        .map_err(|error| Failure::from_error(&error))
+    build(&written, arguments.input, arguments.classes)
 }
 
 /// So many threads, or one for each core.

@@ -5,6 +5,7 @@ use reslab_nn::speed::{Work, Workload, median, peak_resident_bytes, side_by_side
 use reslab_sweep::cost::forward_multiply_adds;
 use serde_json::{Value, json};
 
+use super::super::models::sides;
 use super::{megabytes, network, threads};
 use crate::arguments::StepArguments;
 use crate::message::Failure;
@@ -100,13 +101,12 @@ fn word(work: Work) -> &'static str {
 
 /// What was measured.
 fn what(arguments: &StepArguments, work: Work, network: &Network) -> Value {
-    let size = arguments.network.input;
     json!({
         "bench": word(work),
         "model": arguments.network.model,
         "width": arguments.network.width,
         "parameters": network.layout.parameter_count(),
-        "input": [size.channels, size.height, size.width],
+        "input": sides(network.input),
         "batch": arguments.batch,
     })
 }

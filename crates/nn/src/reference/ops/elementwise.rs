@@ -1,4 +1,4 @@
-//! Elementwise nonlinearities.
+//! Elementwise nonlinearities, scaling, and the gate's sigmoid.
 
 use ndarray::Zip;
 
@@ -34,4 +34,22 @@ pub fn backward<S: Scalar>(
             }
             Activation::Identity => grad,
         })
+}
+
+/// y = factor · x; its own backward.
+pub fn scale<S: Scalar>(factor: f64, input: &Tensor<S>) -> Tensor<S> {
+    let factor = S::from_f64(factor);
+    input.mapv(|x| factor * x)
+}
+
+/// The logistic function 1/(1 + e⁻ˣ), without overflow and without loss near 0.
+pub fn sigmoid<S: Scalar>(logits: &Tensor<S>) -> Tensor<S> {
+    logits.mapv(|x| {
+        if x.to_f64() < 0.0 {
+            let e = x.exp();
+            e / (S::one() + e)
+        } else {
+            S::one() / (S::one() + (-x).exp())
+        }
+    })
 }

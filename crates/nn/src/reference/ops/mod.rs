@@ -5,12 +5,15 @@
 
 pub mod batch_norm;
 pub mod conv2d;
+pub mod dropout;
 pub mod elementwise;
 pub mod linear;
+pub mod pool;
 pub mod reshape;
 
 use super::{Mode, Scalar, Tensor};
 use crate::network::{Layer, Op};
+use crate::noise::Noise;
 
 /// The numbers a forward pass reads, and the running statistics it moves.
 #[derive(Debug)]
@@ -19,15 +22,27 @@ pub struct Numbers<'a, S> {
     pub parameters: &'a [S],
     /// The state arena.
     pub state: Vec<S>,
-    /// Which statistics batch norms use.
+    /// Which statistics batch norms use, and whether there is noise.
     pub mode: Mode,
+    /// What dropout and stochastic depth are drawn from in training.
+    pub noise: Noise,
 }
 
-/// What a layer remembers for its backward: its input, and what a batch norm normalised with.
+/// What a layer remembers for its backward: its input, and what it took from elsewhere.
 #[derive(Debug)]
 pub struct LayerTape<S> {
     input: Tensor<S>,
-    norm: Option<batch_norm::Statistics<S>>,
+    kept: Kept<S>,
+}
+
+/// What a layer's backward needs beside its input.
+#[derive(Debug)]
+enum Kept<S> {
+    Nothing,
+    /// What a batch norm normalised with.
+    Norm(batch_norm::Statistics<S>),
+    /// What a dropout multiplied by, if by anything.
+    Factors(Option<Tensor<S>>),
 }
 
 /// Layers one after the other.
@@ -39,10 +54,10 @@ pub fn forward<S: Scalar>(
     let mut tapes = Vec::with_capacity(layers.len());
     let mut activation = input;
     for layer in layers {
-        let (output, norm) = forward_layer(layer, numbers, &activation);
+        let (output, kept) = forward_layer(layer, numbers, &activation);
         tapes.push(LayerTape {
             input: activation,
-            norm,
+            kept,
         });
         activation = output;
     }
@@ -70,7 +85,7 @@ fn forward_layer<S: Scalar>(
     layer: &Layer,
     numbers: &mut Numbers<S>,
     input: &Tensor<S>,
-) -> (Tensor<S>, Option<batch_norm::Statistics<S>>) {
+) -> (Tensor<S>, Kept<S>) {
     let output = match &layer.op {
         Op::Conv2d(conv) => conv2d::forward(conv, numbers.parameters, input),
         Op::Linear(linear) => linear::forward(linear, numbers.parameters, input),
@@ -80,10 +95,21 @@ fn forward_layer<S: Scalar>(
         Op::BatchNorm(norm) => {
             let statistics = batch_norm::statistics(norm, numbers, input);
             let output = batch_norm::forward(norm, numbers.parameters, &statistics, input);
-            return (output, Some(statistics));
+            return (output, Kept::Norm(statistics));
         }
+        Op::Dropout(dropout) => {
+            let factors = dropout::factors(dropout, numbers, input);
+            let output = match &factors {
+                Some(factors) => input * factors,
+                None => input.clone(),
+            };
+            return (output, Kept::Factors(factors));
+        }
+        Op::MaxPool(pool) => pool::forward(pool, input),
+        Op::Scale(factor) => elementwise::scale(*factor, input),
+        Op::SubsamplePad(option_a) => reshape::subsample_pad(option_a, input),
     };
-    (output, None)
+    (output, Kept::Nothing)
 }
 
 fn backward_layer<S: Scalar>(
@@ -94,7 +120,7 @@ fn backward_layer<S: Scalar>(
     gradient: &mut [S],
 ) -> Tensor<S> {
     let input = &tape.input;
-    match (&layer.op, &tape.norm) {
+    match (&layer.op, &tape.kept) {
         (Op::Conv2d(conv), _) => conv2d::backward(conv, parameters, input, grad_output, gradient),
         (Op::Linear(linear), _) => {
             linear::backward(linear, parameters, input, grad_output, gradient)
@@ -102,9 +128,16 @@ fn backward_layer<S: Scalar>(
         (Op::Activation(activation), _) => elementwise::backward(*activation, input, grad_output),
         (Op::GlobalAveragePool, _) => reshape::global_average_backward(input, grad_output),
         (Op::Flatten, _) => reshape::flatten_backward(input, grad_output),
-        (Op::BatchNorm(norm), Some(statistics)) => {
+        (Op::MaxPool(pool), _) => pool::backward(pool, input, grad_output),
+        (Op::Scale(factor), _) => elementwise::scale(*factor, grad_output),
+        (Op::SubsamplePad(option_a), _) => {
+            reshape::subsample_pad_backward(option_a, input.dim(), grad_output)
+        }
+        (Op::Dropout(_), Kept::Factors(Some(factors))) => grad_output * factors,
+        (Op::Dropout(_), _) => grad_output.clone(),
+        (Op::BatchNorm(norm), Kept::Norm(statistics)) => {
             batch_norm::backward(norm, parameters, statistics, input, grad_output, gradient)
         }
-        (Op::BatchNorm(_), None) => unreachable!("forward always keeps a batch norm's statistics"),
+        (Op::BatchNorm(_), _) => unreachable!("forward always keeps a batch norm's statistics"),
     }
 }

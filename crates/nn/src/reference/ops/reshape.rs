@@ -3,6 +3,7 @@
 use ndarray::{Axis, s};
 
 use super::super::{Scalar, Tensor};
+use crate::network::SubsamplePad;
 
 /// Mean over rows and columns: `(N, H, W, C)` to `(N, 1, 1, C)`.
 pub fn global_average<S: Scalar>(input: &Tensor<S>) -> Tensor<S> {
@@ -42,23 +43,16 @@ pub fn flatten_backward<S: Scalar>(input: &Tensor<S>, grad_output: &Tensor<S>) -
 }
 
 /// Option A: every `stride`-th pixel, between `pad_before` and `pad_after` channels of zeros.
-pub fn subsample_pad<S: Scalar>(
-    input: &Tensor<S>,
-    stride: usize,
-    pad_before: usize,
-    pad_after: usize,
-) -> Tensor<S> {
+pub fn subsample_pad<S: Scalar>(option_a: &SubsamplePad, input: &Tensor<S>) -> Tensor<S> {
+    let SubsamplePad {
+        stride,
+        pad_before,
+        pad_after,
+    } = *option_a;
     let (n, height, width, channels) = input.dim();
-    let rows_and_columns = (height.div_ceil(stride), width.div_ceil(stride));
-    let mut output = Tensor::from_elem(
-        (
-            n,
-            rows_and_columns.0,
-            rows_and_columns.1,
-            pad_before + channels + pad_after,
-        ),
-        S::zero(),
-    );
+    let (rows, columns) = (height.div_ceil(stride), width.div_ceil(stride));
+    let all = pad_before + channels + pad_after;
+    let mut output = Tensor::from_elem((n, rows, columns, all), S::zero());
     output
         .slice_mut(s![.., .., .., pad_before..pad_before + channels])
         .assign(&input.slice(s![.., ..;stride, ..;stride, ..]));
@@ -67,11 +61,13 @@ pub fn subsample_pad<S: Scalar>(
 
 /// The gradient goes back to the pixels that were taken. `input` gives the input's dimensions.
 pub fn subsample_pad_backward<S: Scalar>(
+    option_a: &SubsamplePad,
     input: (usize, usize, usize, usize),
-    stride: usize,
-    pad_before: usize,
     grad_output: &Tensor<S>,
 ) -> Tensor<S> {
+    let SubsamplePad {
+        stride, pad_before, ..
+    } = *option_a;
     let mut grad_input = Tensor::from_elem(input, S::zero());
     grad_input
         .slice_mut(s![.., ..;stride, ..;stride, ..])

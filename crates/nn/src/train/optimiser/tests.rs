@@ -12,6 +12,7 @@ fn layout() -> Layout {
         shape: vec![len],
         slot: Slot { offset, len },
         ends_branch: false,
+        start: 0.0,
     };
     let weight = entry("linear.weight", Role::LinearWeight, 0, 3);
     Layout {
