@@ -2,7 +2,7 @@
 
 use reslab_kernels::counting::{CountingAllocator, allocations};
 use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
-use reslab_nn::families::{InitSettings, build, initialize, named};
+use reslab_nn::families::{InitSettings, ModelSettings, build, initialize};
 use reslab_nn::network::Shape;
 
 #[global_allocator]
@@ -25,12 +25,30 @@ fn steps_and_evaluations_allocate_nothing() {
         allocations_of(|| drop(std::hint::black_box(vec![1u8; 100]))) > 0,
         "the count counts"
     );
-    for (name, input) in [
-        ("resnet8", Shape::new(1, 8, 8)),
-        ("plain14", Shape::new(3, 8, 8)),
-        ("fc-resnet3", Shape::new(1, 4, 4)),
+    for (model, input) in [
+        (r#"{"name": "resnet8"}"#, Shape::new(1, 8, 8)),
+        (r#"{"name": "plain14"}"#, Shape::new(3, 8, 8)),
+        (r#"{"name": "fc-resnet3"}"#, Shape::new(1, 4, 4)),
+        (
+            r#"{"depth": 8, "width": 4, "shortcut": "exclusive-gate", "stochastic_depth": 0.5}"#,
+            Shape::new(3, 8, 8),
+        ),
+        (
+            r#"{"name": "wrn-10-2", "width": 4, "dropout": 0.3}"#,
+            Shape::new(3, 8, 8),
+        ),
+        (
+            r#"{"depth": 8, "width": 4, "shortcut": "constant", "branch_factor": 0.5}"#,
+            Shape::new(3, 8, 8),
+        ),
+        (
+            r#"{"name": "resnext50_2x64d", "width": 4}"#,
+            Shape::new(3, 16, 16),
+        ),
     ] {
-        let network = build(&named(name).unwrap(), input, 10).unwrap();
+        let name = model;
+        let model: ModelSettings = serde_json::from_str(model).unwrap();
+        let network = build(&model, input, 10).unwrap();
         let parameters = initialize(&network, &InitSettings::default(), 0);
         let mut state = network.layout.initial_state();
         let mut gradient = vec![0.0; parameters.len()];

@@ -280,7 +280,13 @@ fn any_number_of_threads_gives_the_same_bits() {
         activation: Activation::Tanh,
         ..Family::FullyConnected.defaults()
     };
+    let read = |text: &str| serde_json::from_str::<ModelSettings>(text).unwrap();
+    let gated = r#"{"depth": 8, "width": 4, "shortcut": "exclusive-gate", "dropout": 0.3,
+        "stochastic_depth": 0.5, "placement": "pre-activation"}"#;
+    let pooled = r#"{"name": "resnext50_2x32d", "width": 4}"#;
     for (model, len) in [
+        (read(gated), 75),
+        (read(pooled), 33),
         (cifar(8, 8, true, true), 75),
         (cifar(8, 4, true, false), 64),
         (fully, 100),
@@ -389,4 +395,20 @@ fn the_plan_of_a_resnet20_is_all_fused_direct_kernels() {
     assert_eq!(count("weight in lanes"), 1, "{plan}");
     // One phase for each convolution forward and one backward, and the one the loss is in.
     assert_eq!(count("phase "), 39, "{plan}");
+}
+
+#[test]
+fn several_branches_agree_with_the_reference() {
+    let read = |text: &str| serde_json::from_str::<ModelSettings>(text).unwrap();
+    for text in [
+        r#"{"depth": 8, "width": 4}"#,
+        r#"{"depth": 8, "width": 4, "stochastic_depth": 0.5, "shortcut": "exclusive-gate"}"#,
+    ] {
+        let mut network = build(&read(text), Shape::new(3, 8, 8), 10).unwrap();
+        for block in &mut network.blocks {
+            // The same parameters twice, so that their gradients add up.
+            block.branches.push(block.branches[0].clone());
+        }
+        Case::new(network, 19, 3).assert_agrees(&Loss::default());
+    }
 }
