@@ -343,7 +343,7 @@ Examples:
   reslab man > ~/.local/share/man/man1/reslab.1";
 
 /// A whole number of at least one.
-fn positive(text: &str) -> Result<usize, String> {
+pub(super) fn positive(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
         Ok(0) | Err(_) => Err("a whole number of at least 1 is wanted".to_owned()),
         Ok(number) => Ok(number),
@@ -351,7 +351,7 @@ fn positive(text: &str) -> Result<usize, String> {
 }
 
 /// `C,H,W`, each at least one.
-fn image_size(text: &str) -> Result<ImageSize, String> {
+pub(super) fn image_size(text: &str) -> Result<ImageSize, String> {
     let numbers: Result<Vec<usize>, String> =
         text.split(',').map(|part| positive(part.trim())).collect();
     match numbers.as_deref() {

@@ -4,7 +4,6 @@
 
 use std::time::Instant;
 
-use rayon::ThreadPoolBuilder;
 use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
 use reslab_nn::families::{self, InitSettings, WrittenModel};
 use reslab_nn::network::{Network, Shape};
@@ -26,11 +25,7 @@ pub fn bench(command: &BenchCommand) -> Result<Ending, Failure> {
         BenchCommand::Eval(arguments) => (arguments, false),
     };
     let network = network(arguments)?;
-    let mut pool = ThreadPoolBuilder::new();
-    if let Some(threads) = arguments.threads {
-        pool = pool.num_threads(threads);
-    }
-    let pool = pool.build().map_err(|error| Failure::from_error(&error))?;
+    let pool = output::threads(arguments.threads)?;
     let threads = pool.current_num_threads();
     let seconds = pool
         .install(|| {

@@ -142,6 +142,37 @@ impl<'de> Deserialize<'de> for Normalize {
     }
 }
 
+impl FromStr for Normalize {
+    type Err = DataError;
+
+    /// A name, or the numbers as `mean,mean,mean/std,std,std`.
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let numbers = |text: &str| text.split(',').map(|x| x.trim().parse().ok()).collect();
+        let given = |(mean, std)| {
+            let (mean, std): (Option<Vec<f64>>, _) = (numbers(mean), numbers(std));
+            Some(Self::Given(ChannelStatistics {
+                mean: mean?,
+                std: std?,
+            }))
+        };
+        let unknown = || {
+            let known = NORMALIZE_NAMES.join(", ");
+            let message = format!(
+                "is one of {known}, or numbers such as 0.49,0.48,0.45/0.25,0.24,0.26 (means, then \
+                 standard deviations); found {text}."
+            );
+            DataError::setting("normalize", message)
+        };
+        match text {
+            "computed" => Ok(Self::Computed),
+            "none" => Ok(Self::None),
+            "imagenet" => Ok(Self::Imagenet),
+            "cifar10" => Ok(Self::Cifar10),
+            _ => text.split_once('/').and_then(given).ok_or_else(unknown),
+        }
+    }
+}
+
 struct NormalizeVisitor;
 
 impl<'de> de::Visitor<'de> for NormalizeVisitor {

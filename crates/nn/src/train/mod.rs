@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod observer;
 pub mod optimiser;
 pub mod schedule;
+pub mod scores;
 pub mod settings;
 mod trainer;
 
@@ -23,6 +24,7 @@ pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation};
 pub use observer::{EpochReport, Flow, Observer, Silent, StepReport, TrainerView};
 pub use optimiser::Optimiser;
 pub use schedule::{Schedule, ScheduleKind, Warmup};
+pub use scores::{Scores, score};
 pub use settings::{LossKind, LossSettings, Optimizer, SettingProblem, TrainSettings};
 
 use crate::data::Dataset;
@@ -57,6 +59,8 @@ pub struct Trained {
     pub state: Vec<f32>,
     /// How the run ended.
     pub outcome: Outcome,
+    /// Steps made in the whole run.
+    pub total_steps: usize,
 }
 
 /// Why a run could not start.

@@ -203,6 +203,7 @@ impl<'a> Trainer<'a> {
             parameters: self.parameters,
             state: self.state,
             outcome,
+            total_steps: self.total_steps,
         }
     }
 }
