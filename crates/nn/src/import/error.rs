@@ -53,6 +53,16 @@ pub enum ImportError {
         /// Module and name of what it asks for.
         global: String,
     },
+    /// Another file than the one that was meant.
+    #[error("The weights {} have SHA-256 {found}, not {expected}.", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The checksum it should have.
+        expected: String,
+        /// The checksum it has.
+        found: String,
+    },
     /// Tensors that are not those of the network.
     #[error(transparent)]
     Mismatch(Box<Mismatch>),

@@ -107,6 +107,24 @@ impl WeightsFile {
             .collect()
     }
 
+    /// Refuses the file if it is not the one that was meant.
+    ///
+    /// # Errors
+    ///
+    /// [`ImportError::Changed`].
+    pub fn verify(&self, expected: &str) -> Result<(), ImportError> {
+        let found = self.sha256();
+        if found.eq_ignore_ascii_case(expected) {
+            return Ok(());
+        }
+        let (path, expected) = (self.path.clone(), expected.to_owned());
+        Err(ImportError::Changed {
+            path,
+            expected,
+            found,
+        })
+    }
+
     /// Writes the file's numbers to a network's arenas. With [`Head::Replace`] the last linear
     /// layer stays as it is in `parameters`, whatever the file holds for it.
     ///

@@ -161,6 +161,9 @@ pub struct BatchNorm {
     pub running_mean: Slot,
     /// Running variance (unbiased, as PyTorch keeps it), in the state arena.
     pub running_var: Slot,
+    /// Whether training, too, normalises with the running statistics and leaves them as they are:
+    /// PyTorch's `eval()` of this layer alone.
+    pub frozen: bool,
 }
 
 /// Settings and parameters of a linear layer. Weight: `(out, in)`.
@@ -174,6 +177,19 @@ pub struct Linear {
     pub weight: Slot,
     /// One number an output, if there is a bias.
     pub bias: Option<Slot>,
+}
+
+impl Op {
+    /// Its parameters, in the parameter arena.
+    pub fn parameters(&self) -> impl Iterator<Item = Slot> + use<> {
+        let slots = match self {
+            Op::Conv2d(conv) => [Some(conv.weight), conv.bias],
+            Op::Linear(linear) => [Some(linear.weight), linear.bias],
+            Op::BatchNorm(norm) => [Some(norm.weight), Some(norm.bias)],
+            Op::Activation(_) | Op::GlobalAveragePool | Op::Flatten => [None, None],
+        };
+        slots.into_iter().flatten()
+    }
 }
 
 impl Shape {
@@ -209,6 +225,30 @@ impl std::fmt::Display for Shape {
 }
 
 impl Block {
+    /// All its layers: of the shortcut, of each branch, and after the addition.
+    pub fn layers(&self) -> impl Iterator<Item = &Layer> {
+        let shortcut: &[Layer] = match &self.shortcut {
+            Shortcut::Layers(layers) => layers,
+            _ => &[],
+        };
+        shortcut
+            .iter()
+            .chain(self.branches.iter().flatten())
+            .chain(&self.post)
+    }
+
+    /// The same, to change them.
+    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer> {
+        let shortcut: &mut [Layer] = match &mut self.shortcut {
+            Shortcut::Layers(layers) => layers,
+            _ => &mut [],
+        };
+        shortcut
+            .iter_mut()
+            .chain(self.branches.iter_mut().flatten())
+            .chain(&mut self.post)
+    }
+
     /// Whether input and output can differ in shape: such blocks change the stage and are
     /// reported apart in lesion studies.
     pub fn is_downsampling(&self) -> bool {

@@ -40,7 +40,8 @@ pub type Tensor<S> = ndarray::Array4<S>;
 /// Which statistics batch norms use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Those of the batch; the running statistics move.
+    /// Those of the batch, and the running statistics move; norms that are frozen
+    /// ([`BatchNorm::frozen`](crate::network::BatchNorm::frozen)) keep to the running ones.
     Training,
     /// The running ones, which stay.
     Evaluation,

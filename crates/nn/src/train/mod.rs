@@ -9,6 +9,7 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod evaluate;
+pub mod freeze;
 pub mod observer;
 pub mod optimiser;
 pub mod schedule;
@@ -21,6 +22,7 @@ use std::time::Instant;
 pub use batch::BatchBuffer;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation};
+pub use freeze::{FreezeSettings, FrozenNorms};
 pub use observer::{EpochReport, Flow, Observer, Silent, StepReport, TrainerView};
 pub use optimiser::Optimiser;
 pub use schedule::{Schedule, ScheduleKind, Warmup};
@@ -30,6 +32,7 @@ pub use settings::{LossKind, LossSettings, Optimizer, SettingProblem, TrainSetti
 use crate::data::Dataset;
 use crate::error::ShapeError;
 use crate::families::InitSettings;
+use crate::import::ImportError;
 use crate::network::{Network, Shape};
 use trainer::{Running, Trainer};
 
@@ -103,6 +106,19 @@ pub enum TrainError {
         /// Samples in a step.
         batch_size: usize,
     },
+    /// More blocks are to be frozen than there are.
+    #[error("`freeze.blocks` is {blocks}, but `{network}` has {available} blocks.")]
+    FrozenBlocks {
+        /// Blocks to be frozen.
+        blocks: usize,
+        /// The network.
+        network: String,
+        /// Its blocks.
+        available: usize,
+    },
+    /// The weights to start from are no use.
+    #[error(transparent)]
+    Weights(#[from] ImportError),
     /// The checkpoint is of another run.
     #[error("The checkpoint is of another run: {0}.")]
     ForeignCheckpoint(String),
