@@ -113,3 +113,78 @@ fn what_cannot_be_evaluated_is_told() {
         .refuses()
         .says("--model");
 }
+
+/// An experiment that starts from a file of weights, in the folder of the experiment file.
+fn from_weights(lab: &Lab, init: &str, train: &str) {
+    lab.write(
+        "start.yaml",
+        format!(
+            "name: start\ndata: {{name: digits, train_limit: 80, test_limit: 40}}\n\
+             model: {{name: resnet8, width: 4}}\ninit: {init}\n\
+             train: {{epochs: 1, batch_size: 20, {train}}}\n"
+        ),
+    );
+}
+
+#[test]
+fn the_content_of_a_file_of_weights_is_part_of_a_runs_identity() {
+    let lab = Lab::new();
+    let export = |seed: usize, name: &str| {
+        let network = "--model resnet8 --width 4 --input 1,8,8";
+        lab.reslab(&format!("export {network} --seed {seed} --to {name}"))
+            .succeeds();
+    };
+    let id = || {
+        let plan = lab.reslab("plan start.yaml --json").succeeds().json();
+        plan["runs"][0]["id"].as_str().expect("an id").to_owned()
+    };
+    export(1, "w.safetensors");
+    export(1, "same.safetensors");
+    from_weights(&lab, "{weights: w.safetensors}", "freeze: {blocks: 1}");
+    let first = id();
+    from_weights(&lab, "{weights: same.safetensors}", "freeze: {blocks: 1}");
+    assert_eq!(id(), first, "the same weights elsewhere");
+    export(2, "same.safetensors");
+    assert_ne!(id(), first, "other weights of the same name");
+    lab.reslab("run start.yaml --no-figures").succeeds();
+    assert_eq!(lab.stored_runs("start"), 1);
+    lab.reslab("run start.yaml --no-figures")
+        .succeeds()
+        .says("start");
+    assert_eq!(lab.stored_runs("start"), 1, "nothing is computed twice");
+}
+
+#[test]
+fn weights_that_cannot_be_started_from_are_told_before_anything_runs() {
+    let lab = Lab::new();
+    lab.reslab("export --model resnet8 --width 4 --input 1,8,8 --classes 3 --to w.safetensors")
+        .succeeds();
+    let refused = |init: &str, train: &str| {
+        from_weights(&lab, init, train);
+        let answer = lab.reslab("run start.yaml --no-figures").refuses();
+        assert!(!lab.path("results").exists(), "a results folder was made");
+        answer
+    };
+    refused("{weights: nowhere.pt}", "lr: 0.1")
+        .says("start.yaml:4")
+        .says("nowhere.pt");
+    refused("{weights: w.safetensors}", "lr: 0.1")
+        .says("linear.weight is [3, 16]")
+        .says("[10, 16]");
+    refused("{head: replace}", "lr: 0.1")
+        .says("start.yaml:4")
+        .says("there are none");
+    let pinned = format!(
+        "{{weights: w.safetensors, weights_sha256: '{}'}}",
+        "0".repeat(64)
+    );
+    refused(&pinned, "lr: 0.1").says("have SHA-256");
+    refused("{gain: 1}", "freeze: {blocks: 4}")
+        .says("3 blocks")
+        .says("start.yaml:5");
+    refused("{gain: 1}", "lr_backbone: 0").says("train.lr_backbone");
+    from_weights(&lab, "{weights: w.safetensors, head: replace}", "lr: 0.1");
+    lab.reslab("run start.yaml --no-figures").succeeds();
+    from_weights(&lab, "{weights: nowhere.pt}", "lr: 0.1");
+    lab.reslab("plan start.yaml").succeeds();
+}

@@ -25,7 +25,10 @@ pub struct DataSettings {
     pub test_limit: Option<usize>,
     /// Shrink images to this many rows and columns by area average.
     pub resize: Option<usize>,
-    /// Channels read from an image folder: 1 (grey) or 3 (colour, the default).
+    /// Put images amid black, this many rows and columns in all.
+    pub pad: Option<usize>,
+    /// Channels: 3 repeats those of grey images; an image folder is read with 1 (grey) or 3
+    /// (colour, the default).
     pub channels: Option<usize>,
     /// Mean and standard deviation that each channel is freed of.
     pub normalize: Normalize,
