@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::degradation;
+use crate::papers::{degradation, transfer};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -81,6 +81,17 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         skipped: Vec::new(),
         verdicts: claims::degradation::judge(tables),
     };
+    // This figure compares what keeps the runs of the others apart.
+    if transfer::applies(tables) {
+        let name = "error-by-examples";
+        match transfer::error_by_examples(tables) {
+            Ok(figure) => write_figure(&figure, out, name, &mut drawing.files)?,
+            Err(reason) => drawing.skipped.push(Skipped {
+                figure: name.into(),
+                reason,
+            }),
+        }
+    }
     match study::groups(&tables.runs) {
         Ok(groups) => {
             for spec in &FIGURES {
