@@ -100,7 +100,7 @@ impl Machine<'_> {
             }
             b'(' => self.below.push(std::mem::take(&mut self.stack)),
             b't' | b'l' | b'd' => {
-                let items = self.to_mark()?;
+                let items = self.down_to_mark()?;
                 self.make(items, code == b'd');
             }
             b'a' => {
@@ -113,11 +113,11 @@ impl Machine<'_> {
                 self.extend(vec![key, value])?;
             }
             b'e' | b'u' => {
-                let items = self.to_mark()?;
+                let items = self.down_to_mark()?;
                 self.extend(items)?;
             }
             b'0' => drop(self.pop()?),
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.down_to_mark()?),
             b'2' => self.stack.push(self.top()?.clone()),
             b'q' | b'r' | 0x94 => {
                 let index = match code {
@@ -318,7 +318,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn to_mark(&mut self) -> Result<Vec<Value>, Fault> {
+    fn down_to_mark(&mut self) -> Result<Vec<Value>, Fault> {
         let below = self.below.pop().ok_or_else(underflow)?;
         Ok(std::mem::replace(&mut self.stack, below))
     }
