@@ -450,6 +450,7 @@ fn every_shipped_experiment_is_valid_and_names_its_schema() {
     for file in [
         "quickstart.yaml",
         "degradation-cifar10.yaml",
+        "transfer.yaml",
         "paper/degradation.yaml",
     ] {
         let text = std::fs::read_to_string(format!("{folder}/{file}")).expect("it is shipped");

@@ -18,3 +18,5 @@ mod resume;
 mod support;
 /// The tables a sweep leaves behind: their rows, columns and keys.
 mod tables;
+/// Weights read, evaluated and exported.
+mod weights;

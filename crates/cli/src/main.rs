@@ -51,6 +51,8 @@ fn dispatch(command: &Command) -> Result<message::Ending, message::Failure> {
         Command::Results(arguments) => commands::results::results(arguments),
         Command::Explain(arguments) => commands::explain::explain(arguments),
         Command::Figures(arguments) => commands::figures::figures(arguments),
+        Command::Eval(arguments) => commands::eval::eval(arguments),
+        Command::Export(arguments) => commands::export::export(arguments),
         Command::Data { command } => commands::data::data(command),
         Command::Models(arguments) => commands::models::models(arguments),
         Command::Describe(arguments) => commands::models::describe(arguments),

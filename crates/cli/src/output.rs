@@ -6,6 +6,12 @@ use serde_json::Value;
 
 use crate::message::Failure;
 
+/// A pool of so many threads, or of all cores.
+pub fn threads(number: Option<usize>) -> Result<rayon::ThreadPool, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(number.unwrap_or(0));
+    pool.build().map_err(|error| Failure::from_error(&error))
+}
+
 /// Writes text to standard output, with colours where they are wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::degradation;
+use crate::papers::{degradation, transfer};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -81,6 +81,20 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         skipped: Vec::new(),
         verdicts: claims::degradation::judge(tables),
     };
+    // This figure compares what keeps the runs of the others apart: it stands alone.
+    if transfer::applies(tables) {
+        let name = "error-by-examples";
+        match transfer::error_by_examples(tables) {
+            Ok(figure) => {
+                write_figure(&figure, out, name, &mut drawing.files)?;
+                return finish(drawing, out);
+            }
+            Err(reason) => drawing.skipped.push(Skipped {
+                figure: name.into(),
+                reason,
+            }),
+        }
+    }
     match study::groups(&tables.runs) {
         Ok(groups) => {
             for spec in &FIGURES {
@@ -108,6 +122,11 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
             reason: reason.clone(),
         })),
     }
+    finish(drawing, out)
+}
+
+/// Writes the verdicts beside the figures.
+fn finish(mut drawing: Drawing, out: &Path) -> Result<Drawing, FigureError> {
     let path = out.join("verdicts.json");
     write(&path, verdicts_json(&drawing.verdicts).as_bytes())?;
     drawing.files.push(path);

@@ -85,7 +85,7 @@ mod tests {
         let by = Mask::of_rate(0.3);
         for isa in Isa::available() {
             let mut values: Vec<f32> = (0..7 * LANES).map(|i| i as f32 + 1.0).collect();
-            mask(isa, by, &keys, u32::MAX - 10, &mut values);
+            mask(*isa, by, &keys, u32::MAX - 10, &mut values);
             for (at, value) in values.iter().enumerate() {
                 let (place, lane) = ((at / LANES) as u32, at % LANES);
                 let kept = by.keeps(keys[lane], u32::MAX - 10 + place);

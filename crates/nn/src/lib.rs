@@ -2,7 +2,7 @@
 //!
 //! Build a [`network::Network`] with [`families::build`], give it numbers with
 //! [`families::init::initialize`], run it with the exact [`reference`] or the fast [`engine`],
-//! train it with [`train::train`], change it with the edits of [`network::edit`].
+//! or somebody else's with [`import`], train it with [`train::train`], change it with the edits of [`network::edit`].
 
 // The generators of test cases are shared with the tests outside of the crate.
 #[cfg(test)]
@@ -11,7 +11,9 @@ extern crate self as reslab_nn;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod families;
+pub mod import;
 pub mod loss;
 pub mod network;
 pub mod noise;

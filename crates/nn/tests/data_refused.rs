@@ -195,10 +195,10 @@ fn settings_that_do_not_fit_the_data_are_refused_by_their_key() {
         ),
         (
             DataSettings {
-                channels: Some(3),
+                channels: Some(2),
                 ..digits()
             },
-            "data.channels: is for image-folder",
+            "data.channels: must be 1 or 3 for these images, found 2",
         ),
         (
             DataSettings {

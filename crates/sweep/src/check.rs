@@ -2,20 +2,25 @@
 //! shapes, ranges, batches that do not fit.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use reslab_nn::data::{self, DataError, DataShape};
+use reslab_nn::error::ModelError;
 use reslab_nn::families;
+use reslab_nn::network::Network;
 use reslab_nn::train::LossKind;
 
 use crate::cost::run_multiply_adds;
 use crate::file::{Mistake, Node};
 use crate::options::MissingData;
 use crate::resolve::{RunConfig, model_mistake};
+use crate::weights::Weights;
 
 /// Checks runs, remembering what it has looked up.
 pub struct Checker {
     missing_data: MissingData,
     shapes: HashMap<String, Option<DataShape>>,
+    weights: Weights,
     /// Remarks gathered.
     pub notes: Vec<String>,
 }
@@ -30,13 +35,31 @@ pub struct Checked {
 }
 
 impl Checker {
-    /// A checker that has seen nothing.
-    pub fn new(missing_data: MissingData) -> Self {
+    /// A checker that has seen nothing; `folder` is that of the experiment file.
+    pub fn new(missing_data: MissingData, folder: &Path) -> Self {
         Self {
             missing_data,
             shapes: HashMap::new(),
+            weights: Weights::new(folder, missing_data),
             notes: Vec::new(),
         }
+    }
+
+    /// Finds the weights a run starts from, if any; they belong to its identity.
+    pub fn find_weights(&mut self, config: &mut RunConfig, tree: &Node) -> Result<(), Mistake> {
+        if let Err(error) = config.init.check() {
+            let setting = match &error {
+                ModelError::Range { setting, .. } => setting,
+                _ => "weights",
+            };
+            let at = tree.locate(&format!("init.{setting}"));
+            return Err(Mistake::new(at, format!("`init`: {error}")));
+        }
+        let note = self.weights.find(&mut config.init, tree)?;
+        if let Some(note) = note.filter(|note| !self.notes.contains(note)) {
+            self.notes.push(note);
+        }
+        Ok(())
     }
 
     /// Checks one run; `tree` is what was written of it, for the places of mistakes.
@@ -49,6 +72,8 @@ impl Checker {
         batches(config, &shape, tree)?;
         let network = families::build(&config.model, shape.shape, shape.outputs)
             .map_err(|error| model_mistake(tree, &error))?;
+        freezing(config, &network, tree)?;
+        self.weights.check(&config.init, &network, tree)?;
         let multiply_adds =
             run_multiply_adds(&network, &config.train, shape.train_len, shape.test_len);
         Ok(Checked {
@@ -105,6 +130,21 @@ fn ranges(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
         ));
     }
     Ok(())
+}
+
+/// No more blocks are frozen than there are.
+fn freezing(config: &RunConfig, network: &Network, tree: &Node) -> Result<(), Mistake> {
+    let (available, name) = (network.blocks.len(), &network.name);
+    match config.train.freeze {
+        Some(freeze) if freeze.blocks > available => {
+            let message = format!(
+                "`train.freeze.blocks` is {}, but `{name}` has {available} blocks.",
+                freeze.blocks
+            );
+            Err(Mistake::new(tree.locate("train.freeze.blocks"), message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Cross-entropy needs classes.

@@ -29,6 +29,7 @@ pub mod overrides;
 pub mod plan;
 pub mod resolve;
 pub mod status;
+mod weights;
 
 pub use diagnostic::Diagnostic;
 pub use error::SweepError;

@@ -42,7 +42,8 @@ pub fn load(path: &FilePath, options: &PlanOptions) -> Result<Plan, SweepError> 
 pub fn load_text(file: &str, text: &str, options: &PlanOptions) -> Result<Plan, SweepError> {
     let mut sources = Sources::default();
     let source = sources.add(file, text);
-    let plan = plan(&mut sources, source, text, options);
+    let folder = FilePath::new(file).parent().unwrap_or(FilePath::new(""));
+    let plan = plan(&mut sources, source, (text, folder), options);
     let (written, parts) = plan.map_err(|mistake| -> Diagnostic { sources.diagnose(mistake) })?;
     let experiment = Experiment {
         name: written.name,
@@ -66,7 +67,7 @@ struct Parts {
 fn plan(
     sources: &mut Sources,
     source: usize,
-    text: &str,
+    (text, folder): (&str, &FilePath),
     options: &PlanOptions,
 ) -> Result<(Written, Parts), Mistake> {
     if text.len() > MAX_BYTES {
@@ -86,7 +87,8 @@ fn plan(
     for set in &overrides {
         written.sweep.fix(&set.path);
     }
-    let parts = runs(&written, &overrides, root.at, options)?;
+    let checker = Checker::new(options.missing_data, folder);
+    let parts = runs(&written, &overrides, root.at, checker)?;
     Ok((written, parts))
 }
 
@@ -102,10 +104,9 @@ fn runs(
     written: &Written,
     overrides: &[Override],
     start: Location,
-    options: &PlanOptions,
+    mut checker: Checker,
 ) -> Result<Parts, Mistake> {
     refuse_too_many(written, start)?;
-    let mut checker = Checker::new(options.missing_data);
     let mut seen: HashSet<RunId> = HashSet::new();
     let mut checked = HashMap::new();
     let mut matched: HashSet<*const Exclusion> = HashSet::new();
@@ -114,7 +115,8 @@ fn runs(
     for assignment in written.sweep.expand() {
         let tree = tree(written, overrides, &assignment)?;
         for &seed in &written.seeds {
-            let config = resolve(&tree, seed)?;
+            let mut config = resolve(&tree, seed)?;
+            checker.find_weights(&mut config, &tree)?;
             let identity = config.identity();
             let hits = exclude::matches(&assignment, &tree, &config)?;
             if !hits.is_empty() {

@@ -96,12 +96,16 @@ pub fn model_mistake(tree: &Node, error: &ModelError) -> Mistake {
 impl RunConfig {
     /// The configuration as it is stored and hashed: a change of anything here is another run.
     ///
-    /// Where the data lie is left out: the same data elsewhere are the same run. Settings that
+    /// Where data and weights lie is left out: the same data elsewhere are the same run, and
+    /// weights count by their checksum. Settings that
     /// are absent are left out too, so that a new optional setting leaves old runs what they are.
     pub fn identity(&self) -> Json {
         let mut json = serde_json::to_value(self).unwrap_or(Json::Null);
         if let Some(data) = json.get_mut("data").and_then(Json::as_object_mut) {
             data.remove("root");
+        }
+        if let Some(init) = json.get_mut("init").and_then(Json::as_object_mut) {
+            init.remove("weights");
         }
         without_nulls(json)
     }

@@ -5,11 +5,13 @@
 
 mod bench;
 mod commands;
+mod weights;
 
 use clap::{ColorChoice, Parser, Subcommand};
 
 pub use bench::*;
 pub use commands::*;
+pub use weights::*;
 
 /// Help opens with the examples, then usage and arguments.
 const TEMPLATE: &str = "\
@@ -79,6 +81,12 @@ pub enum Command {
     /// Draw the figures of a results folder again, from its tables alone.
     #[command(help_template = TEMPLATE, before_help = commands::FIGURES_EXAMPLES)]
     Figures(FiguresArguments),
+    /// Evaluate weights on a data set: loss, wrong of total, and class by class.
+    #[command(help_template = TEMPLATE, before_help = weights::EVAL_EXAMPLES)]
+    Eval(EvalArguments),
+    /// Write weights to a file that PyTorch's load_state_dict accepts.
+    #[command(help_template = TEMPLATE, before_help = weights::EXPORT_EXAMPLES)]
+    Export(ExportArguments),
     /// List, check and download data sets.
     #[command(help_template = TEMPLATE, before_help = commands::DATA_EXAMPLES, subcommand_required = true)]
     Data {

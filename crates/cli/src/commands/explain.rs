@@ -19,41 +19,10 @@ pub fn explain(arguments: &ExplainArguments) -> Result<Ending, Failure> {
                 .map_err(|error| Failure::from_error(&error))?
                 .to_string()
         }
-        None => in_words(&find(arguments)?),
+        None => in_words(&stored::find(&arguments.run, out)?),
     };
     output::print(&format!("{}\n", text.trim_end()))?;
     Ok(Ending::Well)
-}
-
-/// The one stored run whose id begins as asked for.
-fn find(arguments: &ExplainArguments) -> Result<StoredRun, Failure> {
-    let (wanted, out) = (&arguments.run, &arguments.place.out);
-    let mut found = Vec::new();
-    for folder in stored::experiments(out) {
-        for id in stored::ids(&folder) {
-            if !wanted.is_empty() && id.as_str().starts_with(wanted.as_str()) {
-                found.push((folder.clone(), id));
-            }
-        }
-    }
-    match found.pop() {
-        Some((folder, id)) if found.is_empty() => stored::read(&folder, id),
-        None => Err(Failure::Input(format!(
-            "No run in {} has an id that begins with `{wanted}`. Name the experiment file after \
-             the run to look it up by name: reslab explain {wanted} FILE.",
-            out.display()
-        ))),
-        Some(last) => {
-            found.push(last);
-            let places = found
-                .iter()
-                .map(|(folder, id)| format!("\n  {id} in {}", folder.display()));
-            Err(Failure::Input(format!(
-                "Several runs have an id that begins with `{wanted}`:{}",
-                places.collect::<String>()
-            )))
-        }
-    }
 }
 
 /// Where a stored run stands, what it measured, and its settings.

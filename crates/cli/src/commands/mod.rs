@@ -3,7 +3,9 @@
 pub mod bench;
 pub mod data;
 pub mod ending;
+pub mod eval;
 pub mod explain;
+pub mod export;
 pub mod figures;
 pub mod models;
 pub mod plan;

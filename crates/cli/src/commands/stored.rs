@@ -45,6 +45,36 @@ pub fn ids(folder: &Path) -> BTreeSet<RunId> {
         .collect()
 }
 
+/// The one stored run, below the folder of all results, whose id begins as asked for.
+pub fn find(wanted: &str, out: &Path) -> Result<StoredRun, Failure> {
+    let mut found = Vec::new();
+    for folder in experiments(out) {
+        for id in ids(&folder) {
+            if !wanted.is_empty() && id.as_str().starts_with(wanted) {
+                found.push((folder.clone(), id));
+            }
+        }
+    }
+    match found.pop() {
+        Some((folder, id)) if found.is_empty() => read(&folder, id),
+        None => Err(Failure::Input(format!(
+            "No run in {} has an id that begins with `{wanted}`. Name the experiment file after \
+             the run to look it up by name: reslab explain {wanted} FILE.",
+            out.display()
+        ))),
+        Some(last) => {
+            found.push(last);
+            let places = found
+                .iter()
+                .map(|(folder, id)| format!("\n  {id} in {}", folder.display()));
+            Err(Failure::Input(format!(
+                "Several runs have an id that begins with `{wanted}`:{}",
+                places.collect::<String>()
+            )))
+        }
+    }
+}
+
 /// Reads what is known of a run; changes nothing.
 pub fn read(folder: &Path, id: RunId) -> Result<StoredRun, Failure> {
     let store = Store::existing(folder);

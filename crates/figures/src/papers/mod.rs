@@ -1,3 +1,4 @@
 //! The figures of the papers, each drawn from the tables alone.
 
 pub mod degradation;
+pub mod transfer;

@@ -12,6 +12,7 @@ mod cifar;
 mod cifar_records;
 mod digits;
 pub mod download;
+mod embed;
 mod error;
 mod hosts;
 mod idx;
@@ -141,6 +142,12 @@ pub fn load_from(settings: &DataSettings, places: &Places) -> Result<Dataset, Da
     {
         shrink(&mut raw, side);
     }
+    if settings.channels == Some(3) && raw.shape.channels == 1 {
+        embed::colour(&mut raw);
+    }
+    if let Some(side) = settings.pad {
+        embed::pad(&mut raw, side);
+    }
     normalised(settings, raw)
 }
 
@@ -185,6 +192,14 @@ pub fn describe_in(settings: &DataSettings, places: &Places) -> Result<DataShape
             shape.width,
             &format!("{} images", settings.name),
         )?;
+        shape = Shape::new(shape.channels, side, side);
+    }
+    if let Some(channels) = settings.channels {
+        embed::check_channels(channels, shape.channels)?;
+        shape.channels = channels;
+    }
+    if let Some(side) = settings.pad {
+        embed::check_side(side, shape)?;
         shape = Shape::new(shape.channels, side, side);
     }
     normalise::check(&settings.normalize, shape.channels)?;
@@ -261,8 +276,11 @@ fn check_applicable(settings: &DataSettings) -> Result<(), DataError> {
     if settings.root.is_some() && built_in {
         return refuse("root", "data that lie in files");
     }
-    if settings.channels.is_some() && name != DataName::ImageFolder {
-        return refuse("channels", "image-folder");
+    if settings.channels.is_some() && name == DataName::Synthetic {
+        return refuse("channels", "images");
+    }
+    if settings.pad.is_some() && name == DataName::Synthetic {
+        return refuse("pad", "images");
     }
     if settings.synthetic.is_some() && name != DataName::Synthetic {
         return refuse("synthetic", "synthetic data");

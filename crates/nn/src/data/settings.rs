@@ -25,7 +25,10 @@ pub struct DataSettings {
     pub test_limit: Option<usize>,
     /// Shrink images to this many rows and columns by area average.
     pub resize: Option<usize>,
-    /// Channels read from an image folder: 1 (grey) or 3 (colour, the default).
+    /// Put images amid black, this many rows and columns in all.
+    pub pad: Option<usize>,
+    /// Channels: 3 repeats those of grey images; an image folder is read with 1 (grey) or 3
+    /// (colour, the default).
     pub channels: Option<usize>,
     /// Mean and standard deviation that each channel is freed of.
     pub normalize: Normalize,
@@ -139,6 +142,37 @@ impl<'de> Deserialize<'de> for Normalize {
     /// By hand rather than `untagged`, so that a mistake is told where it stands.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NormalizeVisitor)
+    }
+}
+
+impl FromStr for Normalize {
+    type Err = DataError;
+
+    /// A name, or the numbers as `mean,mean,mean/std,std,std`.
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let numbers = |text: &str| text.split(',').map(|x| x.trim().parse().ok()).collect();
+        let given = |(mean, std)| {
+            let (mean, std): (Option<Vec<f64>>, _) = (numbers(mean), numbers(std));
+            Some(Self::Given(ChannelStatistics {
+                mean: mean?,
+                std: std?,
+            }))
+        };
+        let unknown = || {
+            let known = NORMALIZE_NAMES.join(", ");
+            let message = format!(
+                "is one of {known}, or numbers such as 0.49,0.48,0.45/0.25,0.24,0.26 (means, then \
+                 standard deviations); found {text}."
+            );
+            DataError::setting("normalize", message)
+        };
+        match text {
+            "computed" => Ok(Self::Computed),
+            "none" => Ok(Self::None),
+            "imagenet" => Ok(Self::Imagenet),
+            "cifar10" => Ok(Self::Cifar10),
+            _ => text.split_once('/').and_then(given).ok_or_else(unknown),
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 //! Without batch statistics there is nothing to wait for: a shard runs through the whole network on
 //! one thread, in one arena whose places are used over and over.
 
-use reslab_kernels::batch_norm::Moments;
-
 use super::executor::Executor;
 use super::ir::Op;
+use super::training::running;
 use crate::loss::{Batch, BatchResult, Loss};
 use crate::network::BatchNorm;
 
@@ -66,11 +65,7 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32]) {
 
 /// What a norm does to channel `c` with its running statistics.
 fn affine(norm: &BatchNorm, c: usize, parameters: &[f32], state: &[f32]) -> (f32, f32) {
-    let moments = Moments {
-        mean: f64::from(norm.running_mean.of(state)[c]),
-        variance: f64::from(norm.running_var.of(state)[c]),
-    };
-    moments.affine(
+    running(norm, c, state).affine(
         norm.weight.of(parameters)[c],
         norm.bias.of(parameters)[c],
         norm.epsilon,

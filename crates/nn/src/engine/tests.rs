@@ -243,12 +243,14 @@ proptest! {
         len in 4usize..40,
         smoothing in prop_oneof![Just(0f32), Just(0.1)],
         (squared, smooth) in any::<(bool, bool)>(),
+        frozen in prop::option::of(0usize..7),
         seed in any::<u64>(),
     ) {
         let Ok(network) = build(&model, Shape::new(channels, side, side + 1), 5) else {
             return Ok(());
         };
         let network = if smooth { without_kinks(network) } else { network };
+        let network = frozen.map_or(network.clone(), |blocks| network.with_frozen_norms(blocks));
         let loss = match squared {
             true => Loss::SquaredError,
             false => Loss::CrossEntropy { label_smoothing: smoothing },

@@ -8,7 +8,7 @@ use super::Response;
 use super::executor::Executor;
 use super::ir::Op;
 use crate::loss::{Batch, BatchResult, Loss};
-use crate::network::Survival;
+use crate::network::{BatchNorm, Survival};
 
 /// What a step found out about layers, kept for the instruments.
 #[derive(Debug, Default)]
@@ -70,7 +70,9 @@ pub(super) fn step(
     for phase in 0..executor.phases.len() {
         executor.run_phase(phase, parameters, batch, loss);
         finish_stats(executor, found, phase, parameters, state, batch);
-        finish_norms(executor, found, phase, parameters, batch.len, gradient);
+        finish_norms(
+            executor, found, phase, parameters, state, batch.len, gradient,
+        );
         combine_weights(executor, phase, batch.len, gradient);
     }
     for (block, total) in found.output_gradients.iter_mut().enumerate() {
@@ -204,11 +206,15 @@ fn finish_stats(
             let running_mean = norm.spec.running_mean.offset;
             let running_var = norm.spec.running_var.offset;
             for (c, moments) in moments.iter().enumerate() {
-                let (scale, shift) = moments.affine(weights[c], biases[c], norm.spec.epsilon);
+                let used = match norm.spec.frozen {
+                    true => running(&norm.spec, c, state),
+                    false => *moments,
+                };
+                let (scale, shift) = used.affine(weights[c], biases[c], norm.spec.epsilon);
                 numbers.scale[norm.at + c] = scale;
                 numbers.shift[norm.at + c] = shift;
-                numbers.mean[norm.at + c] = moments.mean as f32;
-                if dropped {
+                numbers.mean[norm.at + c] = used.mean as f32;
+                if dropped || norm.spec.frozen {
                     continue;
                 }
                 let blend = |old: f32, new: f64| {
@@ -218,16 +224,28 @@ fn finish_stats(
                 state[running_mean + c] = blend(state[running_mean + c], moments.mean);
                 state[running_var + c] = blend(state[running_var + c], unbiased);
             }
-            // After the norm a channel has mean β and variance γ² σ²/(σ² + ε).
+            // A norm that uses the batch's μ and σ² leaves mean β and variance γ² σ²/(σ² + ε).
             let after = moments.iter().enumerate().map(|(c, m)| {
-                let gain = f64::from(weights[c]).powi(2);
+                let used = match norm.spec.frozen {
+                    true => running(&norm.spec, c, state),
+                    false => *m,
+                };
+                let (gain, square) = (f64::from(weights[c]), used.variance + norm.spec.epsilon);
                 (
-                    f64::from(biases[c]),
-                    gain * m.variance / (m.variance + norm.spec.epsilon),
+                    f64::from(biases[c]) + gain * (m.mean - used.mean) / square.sqrt(),
+                    gain.powi(2) * m.variance / square,
                 )
             });
             found.responses[index] = spread(after, channels);
         }
+    }
+}
+
+/// The running statistics of channel `c`.
+pub(super) fn running(norm: &BatchNorm, c: usize, state: &[f32]) -> Moments {
+    Moments {
+        mean: f64::from(norm.running_mean.of(state)[c]),
+        variance: f64::from(norm.running_var.of(state)[c]),
     }
 }
 
@@ -248,6 +266,7 @@ fn finish_norms(
     found: &Found,
     phase: usize,
     parameters: &[f32],
+    state: &[f32],
     len: usize,
     gradient: &mut [f32],
 ) {
@@ -259,13 +278,21 @@ fn finish_norms(
         };
         let (first, stat_first, channels) = (norm.at, stat.at, stat.channels);
         let (weight, bias, epsilon) = (norm.spec.weight, norm.spec.bias, norm.spec.epsilon);
-        let count = (len * stat.pixels) as f64;
+        let frozen = norm.spec.frozen.then(|| norm.spec.clone());
+        // Running statistics do not depend on the batch: as if it were one of infinitely many.
+        let count = match frozen {
+            Some(_) => f64::INFINITY,
+            None => (len * stat.pixels) as f64,
+        };
         for c in 0..channels {
             let (sum, dot) = executor.shards(len).fold((0.0, 0.0), |(sum, dot), shard| {
                 let [more, more_dot] = shard.norm_sums[first + c];
                 (sum + more, dot + more_dot)
             });
-            let moments = found.moments[stat_first + c];
+            let moments = match &frozen {
+                Some(spec) => running(spec, c, state),
+                None => found.moments[stat_first + c],
+            };
             let b = backward(moments, weight.of(parameters)[c], epsilon, sum, dot, count);
             gradient[weight.offset + c] += b.grad_weight;
             gradient[bias.offset + c] += b.grad_bias;

@@ -11,11 +11,14 @@
 //! times `gain`. Each tensor has its own random stream, keyed by its place in the layout, so that
 //! a plain network and its residual twin start from the same numbers.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::settings::ModelSettings;
 use crate::error::ModelError;
+use crate::import::{Head, ImportError, WeightsFile};
 use crate::network::{Entry, Network, Role, Shortcut};
 use crate::random::{self, Purpose};
 
@@ -47,7 +50,7 @@ pub enum BranchScale {
 }
 
 /// How parameters start.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InitSettings {
     /// How weights are drawn.
@@ -58,6 +61,14 @@ pub struct InitSettings {
     pub zero_gamma: bool,
     /// Scales every residual branch by depth.
     pub branch_scale: BranchScale,
+    /// A file of weights to start from instead: PyTorch's or safetensors. A relative path begins
+    /// at the experiment file.
+    pub weights: Option<PathBuf>,
+    /// SHA-256 of that file. Filled in when the plan is made, so that another file is another run;
+    /// written down, it pins the file.
+    pub weights_sha256: Option<String>,
+    /// What becomes of the last linear layer of the weights (`keep`).
+    pub head: Option<Head>,
 }
 
 impl Default for InitSettings {
@@ -68,6 +79,9 @@ impl Default for InitSettings {
             gain: 1.0,
             zero_gamma: false,
             branch_scale,
+            weights: None,
+            weights_sha256: None,
+            head: None,
         }
     }
 }
@@ -75,6 +89,20 @@ impl Default for InitSettings {
 impl InitSettings {
     /// Whether parameters can be drawn with these settings.
     pub fn check(&self) -> Result<(), ModelError> {
+        let without_weights = [
+            ("head", self.head.is_some()),
+            ("weights_sha256", self.weights_sha256.is_some()),
+        ];
+        let lost = without_weights
+            .into_iter()
+            .find(|(_, given)| *given && self.weights.is_none());
+        if let Some((setting, _)) = lost {
+            return Err(ModelError::Range {
+                setting,
+                value: "given".to_owned(),
+                rule: "it says something of `weights`, and there are none",
+            });
+        }
         if self.gain.is_finite() && self.gain >= 0.0 {
             return Ok(());
         }
@@ -90,8 +118,25 @@ impl InitSettings {
     }
 
     /// The settings that matter, for the identity of a run: a plain network has no branches to
-    /// scale, and a branch that starts at zero has no scale.
-    pub fn resolved_for(self, model: &ModelSettings) -> Self {
+    /// scale, a branch that starts at zero has no scale, and given weights are not drawn.
+    pub fn resolved_for(&self, model: &ModelSettings) -> Self {
+        if self.weights.is_some() {
+            // What is drawn at random is the last layer, if anything.
+            let drawn = self.head == Some(Head::Replace);
+            let Self {
+                scheme,
+                gain,
+                branch_scale,
+                ..
+            } = Self::default();
+            return Self {
+                scheme: if drawn { self.scheme } else { scheme },
+                gain: if drawn { self.gain } else { gain },
+                zero_gamma: false,
+                branch_scale,
+                ..self.clone()
+            };
+        }
         let zero_gamma = self.zero_gamma && model.residual;
         let scaled = model.residual && !zero_gamma;
         let branch_scale = if scaled {
@@ -102,9 +147,32 @@ impl InitSettings {
         Self {
             zero_gamma,
             branch_scale,
-            ..self
+            ..self.clone()
         }
     }
+}
+
+/// Parameters and running statistics before the first step: drawn, or those of a file.
+///
+/// # Errors
+///
+/// The file cannot be read, is not the one that was planned with, or does not fit.
+pub fn start(
+    network: &Network,
+    settings: &InitSettings,
+    seed: u64,
+) -> Result<(Vec<f32>, Vec<f32>), ImportError> {
+    let mut parameters = initialize(network, settings, seed);
+    let mut state = network.layout.initial_state();
+    if let Some(path) = &settings.weights {
+        let file = WeightsFile::read(path)?;
+        if let Some(expected) = &settings.weights_sha256 {
+            file.verify(expected)?;
+        }
+        let head = settings.head.unwrap_or_default();
+        file.assign(network, head, &mut parameters, &mut state)?;
+    }
+    Ok((parameters, state))
 }
 
 /// Draws a parameter arena.

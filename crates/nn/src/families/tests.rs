@@ -243,7 +243,14 @@ fn settings_that_do_nothing_are_refused() {
     assert_eq!(init.resolved_for(&named("resnet20").unwrap()), init);
     assert!(init.check().is_ok());
     for gain in [f64::NAN, f64::INFINITY, -1.0] {
-        assert!(InitSettings { gain, ..init }.check().is_err());
+        assert!(
+            InitSettings {
+                gain,
+                ..init.clone()
+            }
+            .check()
+            .is_err()
+        );
     }
 }
 

@@ -123,6 +123,7 @@ impl Builder {
             bias: self.parameter(name, "bias", Role::NormBias, vec![channels]),
             running_mean: self.statistic(name, "running_mean", Role::RunningMean, channels),
             running_var: self.statistic(name, "running_var", Role::RunningVar, channels),
+            frozen: false,
         });
         Layer {
             name: name.to_owned(),

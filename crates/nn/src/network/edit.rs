@@ -3,7 +3,7 @@
 //!
 //! Lesions after Veit, Wilber, Belongie 2016; the plain twin after He et al. 2015.
 
-use super::{Network, Shortcut};
+use super::{Block, Layer, Network, Op, Shortcut};
 use crate::error::ShapeError;
 
 impl Network {
@@ -42,6 +42,30 @@ impl Network {
         };
         network.check()?;
         Ok(network)
+    }
+
+    /// The layers of the stem and of the first `blocks` blocks.
+    pub fn front(&self, blocks: usize) -> impl Iterator<Item = &Layer> {
+        self.stem
+            .iter()
+            .chain(self.blocks.iter().take(blocks).flat_map(Block::layers))
+    }
+
+    /// The network with the batch norms of the stem and of the first `blocks` blocks frozen: they
+    /// keep to their running statistics.
+    pub fn with_frozen_norms(&self, blocks: usize) -> Network {
+        let mut network = self.clone();
+        let front = network
+            .blocks
+            .iter_mut()
+            .take(blocks)
+            .flat_map(Block::layers_mut);
+        for layer in network.stem.iter_mut().chain(front) {
+            if let Op::BatchNorm(norm) = &mut layer.op {
+                norm.frozen = true;
+            }
+        }
+        network
     }
 
     /// The same network without its shortcuts: equal depth, width and parameters.

@@ -229,6 +229,9 @@ pub struct BatchNorm {
     pub running_mean: Slot,
     /// Running variance (unbiased, as PyTorch keeps it), in the state arena.
     pub running_var: Slot,
+    /// Whether training, too, normalises with the running statistics and leaves them as they are:
+    /// PyTorch's `eval()` of this layer alone.
+    pub frozen: bool,
 }
 
 /// Settings and parameters of a linear layer. Weight: `(out, in)`.
@@ -242,6 +245,25 @@ pub struct Linear {
     pub weight: Slot,
     /// One number an output, if there is a bias.
     pub bias: Option<Slot>,
+}
+
+impl Op {
+    /// Its parameters, in the parameter arena.
+    pub fn parameters(&self) -> impl Iterator<Item = Slot> + use<> {
+        let slots = match self {
+            Op::Conv2d(conv) => [Some(conv.weight), conv.bias],
+            Op::Linear(linear) => [Some(linear.weight), linear.bias],
+            Op::BatchNorm(norm) => [Some(norm.weight), Some(norm.bias)],
+            Op::Activation(_)
+            | Op::GlobalAveragePool
+            | Op::MaxPool(_)
+            | Op::Dropout(_)
+            | Op::Scale(_)
+            | Op::SubsamplePad(_)
+            | Op::Flatten => [None, None],
+        };
+        slots.into_iter().flatten()
+    }
 }
 
 impl Shape {
@@ -291,6 +313,22 @@ impl Block {
             .chain(shortcut)
             .chain(gate)
             .chain(&self.post)
+    }
+
+    /// The same, to change them.
+    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer> {
+        let shortcut: &mut [Layer] = match &mut self.shortcut {
+            Shortcut::Layers(layers) => layers,
+            Shortcut::None | Shortcut::Identity => &mut [],
+        };
+        let gate = self.gate.iter_mut().flat_map(|gate| &mut gate.layers);
+        let branches = self.branches.iter_mut().flatten();
+        self.pre
+            .iter_mut()
+            .chain(branches)
+            .chain(shortcut)
+            .chain(gate)
+            .chain(&mut self.post)
     }
 
     /// Whether input and output can differ in shape: such blocks change the stage (or, the first

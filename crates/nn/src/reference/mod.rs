@@ -40,7 +40,9 @@ pub type Tensor<S> = ndarray::Array4<S>;
 /// Which statistics batch norms use, and whether dropout and stochastic depth are at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// Those of the batch, and the running ones move; there is noise.
+    /// Those of the batch, and the running statistics move; norms that are frozen
+    /// ([`BatchNorm::frozen`](crate::network::BatchNorm::frozen)) keep to the running ones. There is
+    /// noise.
     Training,
     /// The running ones, which stay; there is no noise.
     Evaluation,

@@ -135,6 +135,7 @@ fn batch_norm_normalises_and_moves_its_statistics() {
         bias: slot(1),
         running_mean: slot(0),
         running_var: slot(1),
+        frozen: false,
     };
     let parameters = [2.0, 7.0];
     let state = vec![1.0, 1.0];

@@ -17,8 +17,6 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::network::Network;
-
 /// Where a run stands at the end of an epoch.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Checkpoint {
@@ -191,29 +189,6 @@ impl Checkpoint {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
-}
-
-/// A trained network as a safetensors file: one tensor for each entry of the layout, named and
-/// laid out as in PyTorch, running statistics included. Equal networks give equal bytes.
-///
-/// # Panics
-///
-/// If the vectors are not arenas of the network.
-pub fn export(network: &Network, parameters: &[f32], state: &[f32]) -> Vec<u8> {
-    let layout = &network.layout;
-    assert_eq!(
-        parameters.len(),
-        layout.parameter_count(),
-        "the parameter arena"
-    );
-    assert_eq!(state.len(), layout.state_count(), "the state arena");
-    let parameters = layout.parameters.iter().map(|e| (e, e.slot.of(parameters)));
-    let state = layout.state.iter().map(|e| (e, e.slot.of(state)));
-    let tensors: Vec<_> = parameters
-        .chain(state)
-        .map(|(entry, values)| (entry.name.clone(), entry.shape.clone(), values))
-        .collect();
-    write_tensors(&tensors, None)
 }
 
 /// Tensors in safetensors' own order, which depends on their names alone.

@@ -85,7 +85,7 @@ pub fn evaluate(
 }
 
 /// Targets of the samples from `start` to `end`.
-fn targets(all: &Targets, start: usize, end: usize) -> TargetsRef<'_> {
+pub(super) fn targets(all: &Targets, start: usize, end: usize) -> TargetsRef<'_> {
     match all {
         Targets::Classes(classes) => TargetsRef::Classes(&classes[start..end]),
         Targets::Values { dimensions, values } => {

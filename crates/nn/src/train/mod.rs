@@ -9,9 +9,11 @@
 pub mod batch;
 pub mod checkpoint;
 pub mod evaluate;
+pub mod freeze;
 pub mod observer;
 pub mod optimiser;
 pub mod schedule;
+pub mod scores;
 pub mod settings;
 mod trainer;
 
@@ -20,14 +22,17 @@ use std::time::Instant;
 pub use batch::BatchBuffer;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation};
+pub use freeze::{FreezeSettings, FrozenNorms};
 pub use observer::{EpochReport, Flow, Observer, Silent, StepReport, TrainerView};
 pub use optimiser::Optimiser;
 pub use schedule::{Schedule, ScheduleKind, Warmup};
+pub use scores::{Scores, score};
 pub use settings::{LossKind, LossSettings, Optimizer, SettingProblem, TrainSettings};
 
 use crate::data::Dataset;
 use crate::error::ShapeError;
 use crate::families::InitSettings;
+use crate::import::ImportError;
 use crate::network::{Network, Shape};
 use trainer::{Running, Trainer};
 
@@ -57,6 +62,8 @@ pub struct Trained {
     pub state: Vec<f32>,
     /// How the run ended.
     pub outcome: Outcome,
+    /// Steps made in the whole run.
+    pub total_steps: usize,
 }
 
 /// Why a run could not start.
@@ -99,6 +106,19 @@ pub enum TrainError {
         /// Samples in a step.
         batch_size: usize,
     },
+    /// More blocks are to be frozen than there are.
+    #[error("`freeze.blocks` is {blocks}, but `{network}` has {available} blocks.")]
+    FrozenBlocks {
+        /// Blocks to be frozen.
+        blocks: usize,
+        /// The network.
+        network: String,
+        /// Its blocks.
+        available: usize,
+    },
+    /// The weights to start from are no use.
+    #[error(transparent)]
+    Weights(#[from] ImportError),
     /// The checkpoint is of another run.
     #[error("The checkpoint is of another run: {0}.")]
     ForeignCheckpoint(String),

@@ -14,21 +14,32 @@ use std::ops::Range;
 
 use reslab_kernels::{Isa, reduce, update};
 
+use super::freeze;
 use super::settings::{Optimizer, TrainSettings};
-use crate::network::{Layout, Role};
+use crate::network::{Layout, Network, Role};
 
 /// An optimiser: its constants, and the buffers it keeps between steps.
 #[derive(Debug, Clone)]
 pub struct Optimiser {
     settings: TrainSettings,
-    /// Ranges of the arena, in order, and whether they decay.
-    pieces: Vec<(Range<usize>, bool)>,
+    /// Ranges of the arena that move, in order.
+    pieces: Vec<Piece>,
     /// SGD: `m`. Adam and AdamW: `m`, `v`.
     buffers: Vec<Vec<f32>>,
 }
 
+/// A range of the arena whose parameters are treated alike.
+#[derive(Debug, Clone, PartialEq)]
+struct Piece {
+    range: Range<usize>,
+    decays: bool,
+    /// What the rate is multiplied by.
+    rate: f64,
+}
+
 impl Optimiser {
-    /// The optimiser the settings ask for, with buffers of zeros.
+    /// The optimiser the settings ask for, with buffers of zeros, which moves every parameter at
+    /// one rate.
     pub fn new(settings: &TrainSettings, layout: &Layout) -> Self {
         let buffers = match settings.optimizer {
             Optimizer::Sgd => 1,
@@ -36,8 +47,18 @@ impl Optimiser {
         };
         Self {
             settings: settings.clone(),
-            pieces: pieces(layout, settings.decay_norm_and_bias),
+            pieces: pieces(layout, settings.decay_norm_and_bias, |_| 1.0),
             buffers: vec![vec![0.0; layout.parameter_count()]; buffers],
+        }
+    }
+
+    /// The same for a network of which the settings may freeze a part or slow it down.
+    pub fn for_network(settings: &TrainSettings, network: &Network) -> Self {
+        let (layout, rates) = (&network.layout, freeze::rates(network, settings));
+        let pieces = pieces(layout, settings.decay_norm_and_bias, |index| rates[index]);
+        Self {
+            pieces,
+            ..Self::new(settings, layout)
         }
     }
 
@@ -69,7 +90,13 @@ impl Optimiser {
     ) {
         let settings = &self.settings;
         let isa = Isa::current();
-        for (range, decays) in &self.pieces {
+        for Piece {
+            range,
+            decays,
+            rate,
+        } in &self.pieces
+        {
+            let lr = lr * rate;
             let weight_decay = if *decays {
                 settings.weight_decay as f32
             } else {
@@ -110,17 +137,29 @@ impl Optimiser {
     }
 }
 
-/// Ranges of the arena that decay alike, joined where they touch.
-fn pieces(layout: &Layout, decay_norm_and_bias: bool) -> Vec<(Range<usize>, bool)> {
-    let mut pieces: Vec<(Range<usize>, bool)> = Vec::new();
-    for entry in &layout.parameters {
+/// Ranges of the arena that are treated alike, joined where they touch; `rate` is asked with the
+/// index of each entry, and one of rate 0 is left out.
+fn pieces(layout: &Layout, decay_norm_and_bias: bool, rate: impl Fn(usize) -> f64) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    for (index, entry) in layout.parameters.iter().enumerate() {
         let is_weight = matches!(entry.role, Role::ConvWeight | Role::LinearWeight);
-        let decays = decay_norm_and_bias || is_weight;
+        let (decays, rate) = (decay_norm_and_bias || is_weight, rate(index));
+        if rate == 0.0 {
+            continue;
+        }
         match pieces.last_mut() {
-            Some((range, same)) if *same == decays && range.end == entry.slot.offset => {
-                range.end = entry.slot.range().end;
+            Some(last)
+                if last.decays == decays
+                    && last.rate == rate
+                    && last.range.end == entry.slot.offset =>
+            {
+                last.range.end = entry.slot.range().end;
             }
-            _ => pieces.push((entry.slot.range(), decays)),
+            _ => pieces.push(Piece {
+                range: entry.slot.range(),
+                decays,
+                rate,
+            }),
         }
     }
     pieces

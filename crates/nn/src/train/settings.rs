@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::freeze::FreezeSettings;
 use super::schedule::Schedule;
 use crate::data::AugmentSettings;
 use crate::loss::Loss;
@@ -23,6 +24,10 @@ pub struct TrainSettings {
     pub optimizer: Optimizer,
     /// Learning rate, multiplied by the schedule. Adam and AdamW usually need about 0.001.
     pub lr: f64,
+    /// Learning rate of everything but the last linear layer, where it is to be another.
+    pub lr_backbone: Option<f64>,
+    /// What does not learn.
+    pub freeze: Option<FreezeSettings>,
     /// SGD: share of the previous step that is kept.
     pub momentum: f64,
     /// SGD: look ahead along the momentum (Nesterov).
@@ -101,6 +106,8 @@ impl Default for TrainSettings {
             batch_size: 128,
             optimizer: Optimizer::Sgd,
             lr: 0.1,
+            lr_backbone: None,
+            freeze: None,
             momentum: 0.9,
             nesterov: false,
             betas: [0.9, 0.999],
@@ -182,6 +189,14 @@ impl TrainSettings {
             &self.batch_size,
         );
         require("lr", positive(self.lr), "a number above 0", &self.lr);
+        if let Some(rate) = self.lr_backbone {
+            require(
+                "lr_backbone",
+                positive(rate),
+                "a number above 0, or absent",
+                &rate,
+            );
+        }
         require(
             "momentum",
             share(self.momentum),
@@ -275,6 +290,7 @@ mod tests {
         assert_eq!(broken(&|s| s.lr = 0.0), ["lr"]);
         assert_eq!(broken(&|s| s.lr = f64::NAN), ["lr"]);
         assert_eq!(broken(&|s| s.lr = f64::INFINITY), ["lr"]);
+        assert_eq!(broken(&|s| s.lr_backbone = Some(0.0)), ["lr_backbone"]);
         assert_eq!(broken(&|s| s.momentum = 1.0), ["momentum"]);
         assert_eq!(
             broken(&|s| (s.momentum, s.nesterov) = (0.0, true)),

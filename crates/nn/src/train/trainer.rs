@@ -1,15 +1,17 @@
 //! The moving parts of the loop: what changes from step to step, and the sums over an epoch.
 
+use std::ops::Range;
+
 use super::batch::BatchBuffer;
 use super::checkpoint::Checkpoint;
 use super::evaluate::{CleanEvaluation, EVALUATION_BATCH, evaluate_both};
 use super::observer::{EpochReport, Flow, StepReport, TrainerView};
 use super::optimiser::{self, Optimiser};
 use super::settings::{LossKind, TrainSettings};
-use super::{Outcome, TrainError, Trained};
+use super::{Outcome, TrainError, Trained, freeze};
 use crate::data::{Dataset, Targets, epoch_order};
 use crate::engine::{Batch, Engine};
-use crate::families::{InitSettings, initialize};
+use crate::families::{InitSettings, init};
 use crate::loss::Loss;
 use crate::network::{Network, Role};
 use crate::noise::Noise;
@@ -29,6 +31,8 @@ pub(super) struct Trainer<'a> {
     parameters: Vec<f32>,
     state: Vec<f32>,
     gradient: Vec<f32>,
+    /// Ranges of the arena that do not move.
+    frozen: Vec<Range<usize>>,
     /// The state before the step under way: what is kept if that step diverges.
     state_before: Vec<f32>,
     /// Steps in each epoch.
@@ -54,7 +58,7 @@ impl<'a> Trainer<'a> {
         network: &'a Network,
         dataset: &'a Dataset,
         settings: &'a TrainSettings,
-        init: &InitSettings,
+        start: &InitSettings,
         seed: u64,
         resume: Option<Checkpoint>,
     ) -> Result<Self, TrainError> {
@@ -63,9 +67,12 @@ impl<'a> Trainer<'a> {
         let batch_size = settings.batch_size.min(samples);
         let steps_per_epoch = settings.steps_per_epoch(samples, has_batch_norm(network));
         let layout = &network.layout;
-        let mut optimiser = Optimiser::new(settings, layout);
+        let mut optimiser = Optimiser::for_network(settings, network);
         let (parameters, state, next_epoch) = match resume {
-            None => (initialize(network, init, seed), layout.initial_state(), 0),
+            None => {
+                let (parameters, state) = init::start(network, start, seed)?;
+                (parameters, state, 0)
+            }
             Some(checkpoint) => {
                 let foreign = |what: &str| TrainError::ForeignCheckpoint(what.to_owned());
                 if checkpoint.parameters.len() != layout.parameter_count()
@@ -87,14 +94,23 @@ impl<'a> Trainer<'a> {
                 )
             }
         };
+        let executed = freeze::executed(network, settings.freeze);
+        let entries = layout
+            .parameters
+            .iter()
+            .zip(freeze::moves(network, settings.freeze));
+        let frozen = entries
+            .filter(|(_, moves)| !moves)
+            .map(|(entry, _)| entry.slot.range());
         Ok(Self {
             network,
+            frozen: frozen.collect(),
             dataset,
             settings,
             seed,
             loss: settings.loss.loss(),
             batch_size,
-            engine: Engine::for_training(network, batch_size)?,
+            engine: Engine::for_training(&executed, batch_size)?,
             evaluator: Engine::for_evaluation(network, EVALUATION_BATCH)?,
             buffer: BatchBuffer::new(&dataset.train, dataset.shape, batch_size),
             optimiser,
@@ -152,6 +168,10 @@ impl<'a> Trainer<'a> {
             &self.loss,
             &mut self.gradient,
         );
+        // What does not move has no part in the gradient's norm, by which the rest is clipped.
+        for range in &self.frozen {
+            self.gradient[range.clone()].fill(0.0);
+        }
         let gradient_norm = optimiser::norm(&self.gradient);
         if !(result.loss_sum.is_finite() && gradient_norm.is_finite()) {
             self.state.copy_from_slice(&self.state_before);
@@ -210,6 +230,7 @@ impl<'a> Trainer<'a> {
             parameters: self.parameters,
             state: self.state,
             outcome,
+            total_steps: self.total_steps,
         }
     }
 }
@@ -229,6 +250,14 @@ fn check(network: &Network, dataset: &Dataset, settings: &TrainSettings) -> Resu
             dataset: dataset.name.clone(),
             shape: dataset.shape,
             targets: dataset.outputs,
+        });
+    }
+    let available = network.blocks.len();
+    if let Some(freeze) = settings.freeze.filter(|freeze| freeze.blocks > available) {
+        return Err(TrainError::FrozenBlocks {
+            blocks: freeze.blocks,
+            network: network.name.clone(),
+            available,
         });
     }
     let has_classes = matches!(dataset.train.targets, Targets::Classes(_));

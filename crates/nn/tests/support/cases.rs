@@ -19,6 +19,8 @@ pub struct CaseSettings {
     pub batch: usize,
     pub loss: Loss,
     pub mode: Mode,
+    /// Blocks whose norms are frozen, with the stem's.
+    pub frozen: Option<usize>,
     pub seed: u64,
 }
 
@@ -41,16 +43,18 @@ pub fn any_case() -> impl Strategy<Value = CaseSettings> {
         3..6_usize,
         any_loss(),
         any_mode(),
+        prop::option::of(0..5_usize),
         any::<u64>(),
     )
         .prop_map(
-            |(model, input, outputs, batch, loss, mode, seed)| CaseSettings {
+            |(model, input, outputs, batch, loss, mode, frozen, seed)| CaseSettings {
                 model,
                 input,
                 outputs,
                 batch,
                 loss,
                 mode,
+                frozen,
                 seed,
             },
         )
@@ -88,6 +92,10 @@ impl Case {
             ..
         } = &settings;
         let network = build(model, *input, *outputs).expect("the settings are legal");
+        let network = match settings.frozen {
+            Some(blocks) => network.with_frozen_norms(blocks),
+            None => network,
+        };
         let initial = initialize(&network, &InitSettings::default(), *seed);
         let moved = draw(*seed, 0, initial.len());
         let parameters = initial

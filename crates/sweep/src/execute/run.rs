@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use reslab_nn::data::Dataset;
-use reslab_nn::families;
 use reslab_nn::network::Network;
 use reslab_nn::train::{self, Checkpoint, Outcome, Trained};
+use reslab_nn::{export, families};
 use reslab_results::{Metrics, Outcome as Recorded, Provenance, RunRecord, Store};
 
 use super::Sink;
@@ -128,7 +128,8 @@ fn commit(
     let record = RunRecord::new(&context.run.identity, outcome, metrics.clone(), tables)
         .map_err(sentence)?;
     let writer = context.store.begin(&context.run.id).map_err(sentence)?;
-    let weights = train::checkpoint::export(network, &trained.parameters, &trained.state);
+    let batches = trained.total_steps as u64;
+    let weights = export::safetensors(network, &trained.parameters, &trained.state, batches);
     let path = writer.parameters_path();
     std::fs::write(&path, weights)
         .map_err(|error| format!("{} could not be written: {error}.", path.display()))?;

@@ -3,7 +3,9 @@
 //!
 //! In training μ and σ² are those of the batch (σ² biased), and the running statistics move by
 //! `momentum` towards them, the variance unbiased, as in PyTorch. Where a channel has a single
-//! number, which PyTorch refuses, the unbiased variance is taken to be the biased one, 0.
+//! number, which PyTorch refuses, the unbiased variance is taken to be the biased one, 0. A frozen
+//! norm uses its running statistics in training too; they do not move, and no gradient flows
+//! through them.
 
 use super::super::{Mode, Scalar, Tensor};
 use super::Numbers;
@@ -26,7 +28,7 @@ pub fn statistics<S: Scalar>(
     numbers: &mut Numbers<S>,
     input: &Tensor<S>,
 ) -> Statistics<S> {
-    let of_batch = numbers.mode == Mode::Training;
+    let of_batch = numbers.mode == Mode::Training && !norm.frozen;
     let (mean, variance) = if of_batch {
         let (mean, variance) = batch_statistics(input);
         move_running(norm, numbers, count(input), &mean, &variance);
