@@ -3,7 +3,7 @@
 mod train_support;
 
 use reslab_nn::data::Dataset;
-use reslab_nn::engine::{Batch, Engine, Loss, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
 use reslab_nn::export;
 use reslab_nn::families::{InitSettings, init, initialize};
 use reslab_nn::import::{Head, ImportError};
@@ -134,6 +134,7 @@ fn head_and_backbone_have_their_own_rates() {
         inputs: &dataset.train.inputs,
         targets: TargetsRef::Classes(classes),
         len: 100,
+        noise: Noise::default(),
     };
     let mut engine = Engine::for_training(&network, 100).unwrap();
     let mut state = network.layout.initial_state();

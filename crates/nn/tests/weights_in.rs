@@ -133,6 +133,7 @@ fn imported_weights_give_pytorchs_outputs() {
         inputs: &pixels,
         targets: TargetsRef::Classes(&[0; 4]),
         len: 4,
+        noise: reslab_nn::noise::Noise::default(),
     };
     engine.evaluate(&parameters, &state, &batch_of, &Loss::default());
     let logits = batch.tensor("logits").unwrap();
