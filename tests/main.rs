@@ -2,6 +2,8 @@
 
 /// Whatever is wrong in an experiment file or a data file is refused before anything runs.
 mod bad_input;
+/// Speed and memory: what is printed, and that it fits together.
+mod bench;
 /// Every command's output, and the examples of `docs/command-line.md`.
 mod commands;
 /// The same experiment gives the same bytes: any threads, any jobs, killed or not.
