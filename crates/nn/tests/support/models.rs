@@ -84,7 +84,9 @@ fn wide() -> BoxedStrategy<ModelSettings> {
 }
 
 fn imagenet() -> BoxedStrategy<ModelSettings> {
-    let depth = prop_oneof![Just(18_usize), Just(50)];
+    // Fifty layers whose last norms see three numbers each are too steep for differences; their
+    // bottlenecks are drawn in the CIFAR family.
+    let depth = Just(18_usize);
     let placement = prop_oneof![Just(Placement::Original), Just(Placement::PreActivation)];
     (depth, placement, shortcut(), groups(), any::<bool>())
         .prop_map(|(depth, placement, shortcut, groups, textbook)| {
