@@ -29,9 +29,10 @@ peers:
 figures:
     cargo run --release -- figures results/reference/degradation-cifar10
 
-# Make the PyTorch fixtures again (needs torch and safetensors).
+# Make the PyTorch fixtures again (needs torch, torchvision and safetensors).
 fixtures:
     python3 tests/fixtures/pytorch/make_pytorch.py
+    python3 tests/fixtures/pytorch/make_torchvision.py
 
 # Everything that continuous integration does.
 ci:
