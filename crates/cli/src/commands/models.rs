@@ -143,7 +143,7 @@ pub fn sides(shape: Shape) -> [usize; 3] {
 fn text_table(name: &str, columns: &[&str]) -> Table {
     let columns = columns
         .iter()
-        .map(|name| ColumnSpec::new(*name, Kind::Text, "", ""));
+        .map(|name| ColumnSpec::new(name, Kind::Text, "", ""));
     Table::new(Schema::new(name, columns.collect()))
 }
 

@@ -94,7 +94,7 @@ impl Executor {
                 .iter()
                 .flat_map(|phase| &phase.steps)
                 .filter_map(|step| match step {
-                    Step::Backward(step) => Some(step),
+                    Step::Backward(step) => Some(&**step),
                     _ => None,
                 })
                 .collect();

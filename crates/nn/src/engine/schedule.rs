@@ -16,7 +16,7 @@ pub(super) enum Step {
     Forward(usize),
     /// The loss, and where there is a backward pass its gradient.
     Loss,
-    Backward(BackwardStep),
+    Backward(Box<BackwardStep>),
 }
 
 /// A run of steps without a barrier, and what is done after it.
@@ -43,7 +43,11 @@ pub(super) fn phases(program: &Program, backward: Vec<BackwardStep>) -> Vec<Phas
         .into_iter()
         .chain(forward)
         .chain([Step::Loss])
-        .chain(backward.into_iter().map(Step::Backward));
+        .chain(
+            backward
+                .into_iter()
+                .map(|step| Step::Backward(Box::new(step))),
+        );
     let mut phases = vec![Phase::default()];
     for step in steps {
         let phase = phases.last_mut().expect("there is a first phase");

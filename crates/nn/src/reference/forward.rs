@@ -198,9 +198,9 @@ fn forward_gate<S: Scalar>(
     let mut sum = g.mapv(|g| S::one() - g) * &shortcut;
     if let Some(branch) = &branch {
         if gate.on_branch {
-            sum = sum + &g * branch;
+            sum += &(&g * branch);
         } else {
-            sum = sum + branch;
+            sum += branch;
         }
     }
     let tape = GateTape {

@@ -122,7 +122,7 @@ fn concatenated(network: &Network) -> Network {
         let paths = (0..CARDINALITY).map(|index| {
             let mut path = branch[..first].to_vec();
             path.extend(branch[first..last].iter().map(|l| path_of(l, index)));
-            let planes = CARDINALITY * WIDTH << block.stage;
+            let planes = (CARDINALITY * WIDTH) << block.stage;
             let each = planes / CARDINALITY;
             path.push(Layer {
                 name: format!("{}.place{index}", block.name),
