@@ -9,8 +9,11 @@
 use crate::support::cases::{Case, CaseSettings, any_case, dot, draw, norm, tensor};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use reslab_nn::families::{ModelSettings, named};
+use reslab_nn::loss::Loss;
+use reslab_nn::network::{Activation, Shape};
 use reslab_nn::reference::derivatives::{gradient, hvp, jvp, part_jvp, part_vjp};
-use reslab_nn::reference::{Direction, Part, Problem, forward_with_noise};
+use reslab_nn::reference::{Direction, Mode, Part, Problem, forward_with_noise};
 
 const STEPS: [f64; 6] = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7];
 
@@ -254,5 +257,31 @@ proptest! {
     #[test]
     fn parts_compose_and_transpose(settings in any_case()) {
         check_parts(settings)?;
+    }
+}
+
+/// Fifty layers, which the random cases leave out: there the last norms see three numbers, gradients
+/// are 10⁵ to 10⁹ long, and no step of a difference is small enough. With enough pixels they agree.
+#[test]
+fn fifty_layers_agree_with_differences_on_enough_pixels() {
+    for name in ["resnet50", "plain50"] {
+        let model = ModelSettings {
+            width: 3,
+            activation: Activation::Tanh,
+            ..named(name).expect("a name")
+        };
+        let settings = CaseSettings {
+            model,
+            input: Shape::new(2, 40, 40),
+            outputs: 3,
+            batch: 12,
+            loss: Loss::CrossEntropy {
+                label_smoothing: 0.0,
+            },
+            mode: Mode::Training,
+            frozen: None,
+            seed: 0,
+        };
+        check_first_derivatives(settings).expect(name);
     }
 }

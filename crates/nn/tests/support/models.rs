@@ -84,8 +84,8 @@ fn wide() -> BoxedStrategy<ModelSettings> {
 }
 
 fn imagenet() -> BoxedStrategy<ModelSettings> {
-    // Fifty layers whose last norms see three numbers each are too steep for differences; their
-    // bottlenecks are drawn in the CIFAR family.
+    // Fifty layers whose last norms see three numbers each are too steep for differences; they have a
+    // test of their own, with more pixels.
     let depth = Just(18_usize);
     let placement = prop_oneof![Just(Placement::Original), Just(Placement::PreActivation)];
     (depth, placement, shortcut(), groups(), any::<bool>())
