@@ -45,6 +45,18 @@ pub const FIGURES: [Spec; 3] = [
     },
 ];
 
+/// The figures of an instrument.
+#[derive(Clone, Copy, Debug)]
+pub struct InstrumentFigures {
+    /// The instrument's table; without it there is nothing to draw.
+    pub table: &'static str,
+    /// Makes them, each with the stem of its files, or with why it cannot be drawn.
+    pub draw: fn(&Tables) -> Vec<(String, Result<Figure, String>)>,
+}
+
+/// The figures of all instruments.
+pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[];
+
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;
 
@@ -81,6 +93,21 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         skipped: Vec::new(),
         verdicts: claims::degradation::judge(tables),
     };
+    for instrument in INSTRUMENT_FIGURES {
+        let rows = tables.instruments.get(instrument.table);
+        if rows.is_none_or(|table| table.is_empty()) {
+            continue;
+        }
+        for (name, figure) in (instrument.draw)(tables) {
+            match figure {
+                Ok(figure) => write_figure(&figure, out, &name, &mut drawing.files)?,
+                Err(reason) => drawing.skipped.push(Skipped {
+                    figure: name,
+                    reason,
+                }),
+            }
+        }
+    }
     // This figure compares what keeps the runs of the others apart: it stands alone.
     if transfer::applies(tables) {
         let name = "error-by-examples";

@@ -1,5 +1,7 @@
 //! Tables for tests, with shapes like those of real experiments.
 
+use std::collections::BTreeMap;
+
 use reslab_results::schema::{epochs, layers, runs};
 use reslab_results::{Cell, ColumnSpec, Kind, Table};
 
@@ -77,6 +79,7 @@ impl Synthetic {
             table.push(row).unwrap();
         }
         Tables {
+            instruments: BTreeMap::new(),
             runs: table,
             epochs: rows(
                 Table::new(epochs()),

@@ -73,6 +73,7 @@ impl Checker {
         let network = families::build(&config.model, shape.shape, shape.outputs)
             .map_err(|error| model_mistake(tree, &error))?;
         freezing(config, &network, tree)?;
+        probes(config, &network, tree)?;
         self.weights.check(&config.init, &network, tree)?;
         let multiply_adds =
             run_multiply_adds(&network, &config.train, shape.train_len, shape.test_len);
@@ -130,6 +131,18 @@ fn ranges(config: &RunConfig, tree: &Node) -> Result<(), Mistake> {
         ));
     }
     Ok(())
+}
+
+/// What instruments say of their settings.
+fn probes(config: &RunConfig, network: &Network, tree: &Node) -> Result<(), Mistake> {
+    match config.probes.problems(network, &config.train).first() {
+        None => Ok(()),
+        Some(problem) => {
+            let at = tree.locate(&format!("probes.{}", problem.field));
+            let message = format!("`probes.{}` {}", problem.field, problem.message);
+            Err(Mistake::new(at, message))
+        }
+    }
 }
 
 /// No more blocks are frozen than there are.

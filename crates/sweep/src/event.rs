@@ -72,6 +72,19 @@ pub enum Event {
         /// Training throughput of the epoch.
         images_per_s: f64,
     },
+    /// An instrument is at work on the network of a run.
+    Probe {
+        /// Place in the plan.
+        run: usize,
+        /// Name of the instrument.
+        instrument: String,
+        /// Epochs of training done.
+        epoch: usize,
+        /// Pieces of work done.
+        done: usize,
+        /// Pieces of work in all.
+        total: usize,
+    },
     /// A run ended and is in the store.
     RunFinished {
         /// Place in the plan.

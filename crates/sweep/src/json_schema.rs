@@ -4,6 +4,7 @@
 use reslab_nn::data::DataSettings;
 use reslab_nn::families::{InitSettings, WrittenModel};
 use reslab_nn::train::TrainSettings;
+use reslab_probes::ProbeSettings;
 use reslab_probes::layers::MeasureSettings;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -19,6 +20,7 @@ pub fn schema() -> Json {
     let init = generator.subschema_for::<InitSettings>().to_value();
     let train = generator.subschema_for::<TrainSettings>().to_value();
     let measure = generator.subschema_for::<MeasureSettings>().to_value();
+    let probes = generator.subschema_for::<ProbeSettings>().to_value();
     let mut definitions = generator.take_definitions(true);
     definitions.extend(sweep_definitions());
     json!({
@@ -40,6 +42,7 @@ pub fn schema() -> Json {
             "init": described(init, "How parameters start."),
             "train": described(train, "How the network is trained."),
             "measure": described(measure, "What is measured besides losses and errors."),
+            "probes": described(probes, "Instruments that examine the network."),
             "seeds": seeds(),
             "sweep": described(json!({"$ref": "#/definitions/Sweep"}), "What varies between runs."),
             "verdict": {

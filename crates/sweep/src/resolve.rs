@@ -4,6 +4,7 @@ use reslab_nn::data::DataSettings;
 use reslab_nn::error::ModelError;
 use reslab_nn::families::{InitSettings, ModelSettings, WrittenModel};
 use reslab_nn::train::TrainSettings;
+use reslab_probes::ProbeSettings;
 use reslab_probes::layers::MeasureSettings;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
@@ -23,6 +24,9 @@ pub struct RunConfig {
     pub train: TrainSettings,
     /// What is measured.
     pub measure: MeasureSettings,
+    /// The instruments that examine the network.
+    #[serde(skip_serializing_if = "ProbeSettings::is_empty")]
+    pub probes: ProbeSettings,
     /// Seed of every random stream of the run.
     pub seed: u64,
 }
@@ -37,6 +41,7 @@ pub fn resolve(tree: &Node, seed: u64) -> Result<RunConfig, Mistake> {
         model,
         train: section(tree, "train")?,
         measure: section(tree, "measure")?,
+        probes: section(tree, "probes")?,
         seed,
     })
 }

@@ -111,6 +111,17 @@ impl Bars {
                     bar.moved(*epoch as f64, *images_per_s);
                 }
             }
+            Event::Probe {
+                run,
+                instrument,
+                done,
+                total,
+                ..
+            } => {
+                if let Some(bar) = self.runs.get_mut(run) {
+                    bar.bar.set_message(format!("{instrument} {done}/{total}"));
+                }
+            }
             Event::RunFinished { run, .. }
             | Event::RunDiverged { run, .. }
             | Event::RunFailed {

@@ -6,7 +6,7 @@
 use super::observer::Flow;
 use crate::data::{Dataset, Split, Targets};
 use crate::engine::{Batch, Engine, TargetsRef};
-use crate::loss::Loss;
+use crate::loss::{BatchResult, Loss};
 use crate::noise::Noise;
 
 /// Samples in one batch of an evaluation: what [`Engine::for_evaluation`] must be made for.
@@ -59,13 +59,33 @@ pub fn evaluate(
     loss: &Loss,
     poll: &mut dyn FnMut() -> Flow,
 ) -> Option<Evaluation> {
-    let features = split.inputs.len() / split.len;
-    let (mut loss_sum, mut wrong) = (0.0, 0);
-    for start in (0..split.len).step_by(EVALUATION_BATCH) {
+    let sums = evaluate_first(engine, parameters, state, split, split.len, loss, poll)?;
+    let count = split.len as f64;
+    let error = matches!(split.targets, Targets::Classes(_)).then(|| sums.wrong as f64 / count);
+    Some(Evaluation {
+        loss: sums.loss_sum / count,
+        error,
+    })
+}
+
+/// Sums over the first `samples` of a set. `poll` is asked between batches; `None` if it said to
+/// stop.
+pub fn evaluate_first(
+    engine: &mut Engine,
+    parameters: &[f32],
+    state: &[f32],
+    split: &Split,
+    samples: usize,
+    loss: &Loss,
+    poll: &mut dyn FnMut() -> Flow,
+) -> Option<BatchResult> {
+    let features = split.inputs.len() / split.len.max(1);
+    let mut sums = BatchResult::default();
+    for start in (0..samples).step_by(EVALUATION_BATCH) {
         if start > 0 && poll() == Flow::Stop {
             return None;
         }
-        let end = split.len.min(start + EVALUATION_BATCH);
+        let end = samples.min(start + EVALUATION_BATCH);
         let batch = Batch {
             inputs: &split.inputs[start * features..end * features],
             targets: targets(&split.targets, start, end),
@@ -73,15 +93,10 @@ pub fn evaluate(
             noise: Noise::default(),
         };
         let result = engine.evaluate(parameters, state, &batch, loss);
-        loss_sum += result.loss_sum;
-        wrong += result.wrong;
+        sums.loss_sum += result.loss_sum;
+        sums.wrong += result.wrong;
     }
-    let count = split.len as f64;
-    let error = matches!(split.targets, Targets::Classes(_)).then(|| wrong as f64 / count);
-    Some(Evaluation {
-        loss: loss_sum / count,
-        error,
-    })
+    Some(sums)
 }
 
 /// Targets of the samples from `start` to `end`.

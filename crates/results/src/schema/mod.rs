@@ -4,6 +4,7 @@
 
 mod epochs;
 mod layers;
+mod lesion;
 mod runs;
 mod settings;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod timings;
 
 pub use epochs::epochs;
 pub use layers::layers;
+pub use lesion::lesion;
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
 pub use timings::timings;
@@ -25,7 +27,14 @@ pub const VERSION: u32 = 1;
 
 /// Every table, in the order they are documented. `runs` without its settings columns.
 pub fn all() -> Vec<Schema> {
-    vec![runs_fixed(), epochs(), layers(), timings()]
+    let mut all = vec![runs_fixed(), epochs(), layers(), timings()];
+    all.extend(instruments());
+    all
+}
+
+/// The tables of instruments, which are there where an experiment has used them.
+pub fn instruments() -> Vec<Schema> {
+    vec![lesion()]
 }
 
 /// The schema of the table called `name`.
@@ -50,6 +59,7 @@ fn row_meaning(name: &str) -> &'static str {
             "One row a run and epoch: the only table with wall-clock time and the machine in it, \
              and the only one that differs between two executions."
         }
+        "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
         _ => "",
     }
 }

@@ -5,6 +5,7 @@
 //! alone. Nothing here depends on the order in which runs happen to end.
 
 mod datasets;
+mod probe;
 mod queue;
 mod recorder;
 mod run;

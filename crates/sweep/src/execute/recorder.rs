@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use reslab_nn::data::Dataset;
 use reslab_nn::network::Network;
 use reslab_nn::train::{EpochReport, Flow, Observer, StepReport, TrainerView};
+use reslab_probes::Subject;
 use reslab_probes::layers::{LayerProbe, add_rows};
 use reslab_results::{Cell, EpochTiming, Metrics, Outcome, RunRecord, Table, TableError, schema};
 use serde_json::{Value as Json, json};
 
+use super::probe;
 use super::run::RunContext;
 use crate::Event;
 
@@ -25,6 +27,8 @@ pub struct Rows {
     /// The part of an epoch before a divergence.
     partial: Table,
     layers: Table,
+    /// Tables of instruments, one for each instrument and epoch.
+    probes: Vec<Table>,
     /// Wall clock, for the record's neighbour.
     pub timings: Vec<EpochTiming>,
 }
@@ -40,6 +44,7 @@ impl Rows {
             epochs: Table::new(schema::epochs()),
             partial: Table::new(schema::epochs()),
             layers: Table::new(schema::layers()),
+            probes: Vec::new(),
             timings: Vec::new(),
         }
     }
@@ -50,7 +55,20 @@ impl Rows {
         for row in &self.partial.rows {
             epochs.push(row.clone())?;
         }
-        Ok(vec![epochs, self.layers.clone()])
+        let mut tables = vec![epochs, self.layers.clone()];
+        for found in &self.probes {
+            let known = |table: &&mut Table| table.schema == found.schema;
+            match tables.iter_mut().find(known) {
+                Some(table) => table.rows.extend(found.rows.iter().cloned()),
+                None => tables.push(found.clone()),
+            }
+        }
+        Ok(tables)
+    }
+
+    /// Adds what instruments found.
+    pub fn add_probes(&mut self, tables: Vec<Table>) {
+        self.probes.extend(tables);
     }
 
     /// As text for a checkpoint; reads back to the same bits.
@@ -60,7 +78,8 @@ impl Rows {
             dataset_checksum: checksum.to_owned(),
             ..Metrics::default()
         };
-        let tables = vec![self.epochs.clone(), self.layers.clone()];
+        let mut tables = vec![self.epochs.clone(), self.layers.clone()];
+        tables.extend(self.probes.iter().cloned());
         let record = RunRecord::new(&self.config, Outcome::Finished, metrics, tables)
             .and_then(|record| record.to_json())
             .map_err(|e| error(&e))?;
@@ -76,10 +95,11 @@ impl Rows {
             return None;
         }
         let timings = serde_json::from_value(whole.get("timings")?.clone()).ok()?;
-        let [epochs, layers] = <[Table; 2]>::try_from(record.tables).ok()?;
+        let mut tables = record.tables.into_iter();
         Some(Self {
-            epochs,
-            layers,
+            epochs: tables.next()?,
+            layers: tables.next()?,
+            probes: tables.collect(),
             timings,
             ..Self::new(record.config)
         })
@@ -113,8 +133,8 @@ impl Rows {
 /// The observer.
 pub struct Recorder<'a> {
     context: &'a RunContext<'a>,
-    checksum: &'a str,
-    probe: LayerProbe<'a>,
+    dataset: &'a Dataset,
+    layers: LayerProbe<'a>,
     rows: Rows,
     told: Instant,
     saved: Instant,
@@ -134,8 +154,8 @@ impl<'a> Recorder<'a> {
         let now = Instant::now();
         Self {
             context,
-            checksum: &dataset.checksum,
-            probe: LayerProbe::new(network, dataset, &config.measure, &config.train),
+            dataset,
+            layers: LayerProbe::new(network, dataset, &config.measure, &config.train),
             rows,
             told: now,
             saved: now,
@@ -166,7 +186,7 @@ impl<'a> Recorder<'a> {
         let config = &run.config;
         if report.complete && config.measure.is_due(report.epoch, config.train.epochs) {
             let measured = self
-                .probe
+                .layers
                 .measure(trainer.engine, trainer.parameters, trainer.state);
             add_rows(
                 &mut self.rows.layers,
@@ -184,9 +204,27 @@ impl<'a> Recorder<'a> {
             threads: self.context.threads,
         });
         let last = report.epoch == config.train.epochs;
+        let probed = report.complete && config.probes.is_due(report.epoch, config.train.epochs);
+        if probed && !last {
+            let subject = Subject {
+                run_id: run.id.as_str(),
+                epoch: report.epoch,
+                network: trainer.network,
+                parameters: trainer.parameters,
+                state: trainer.state,
+                dataset: self.dataset,
+                train: &config.train,
+                seed: run.seed,
+            };
+            match probe::measure(self.context, &subject)? {
+                Some(found) => self.rows.add_probes(found),
+                None => return Ok(()),
+            }
+        }
         let due = self.saved.elapsed() >= self.context.options.checkpoint_every
             || (self.context.stopped)();
-        if due && !last {
+        // What instruments have to do after the last epoch comes later, and can be interrupted too.
+        if due && !last || probed && last {
             self.save(trainer)?;
         }
         Ok(())
@@ -197,7 +235,7 @@ impl<'a> Recorder<'a> {
         let Some(mut checkpoint) = trainer.checkpoint() else {
             return Ok(());
         };
-        let rows = self.rows.to_text(self.checksum)?;
+        let rows = self.rows.to_text(&self.dataset.checksum)?;
         checkpoint.metadata.insert(Rows::KEY.to_owned(), rows);
         let path = self.context.store.paths().checkpoint(&self.context.run.id);
         checkpoint.save(&path).map_err(|error| error.to_string())?;

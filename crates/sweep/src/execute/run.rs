@@ -7,10 +7,12 @@ use reslab_nn::data::Dataset;
 use reslab_nn::network::Network;
 use reslab_nn::train::{self, Checkpoint, Outcome, Trained};
 use reslab_nn::{export, families};
+use reslab_probes::Subject;
 use reslab_results::{Metrics, Outcome as Recorded, Provenance, RunRecord, Store};
 
 use super::Sink;
 use super::datasets::Datasets;
+use super::probe;
 use super::recorder::{Recorder, Rows};
 use crate::Event;
 use crate::options::RunOptions;
@@ -73,9 +75,25 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
         &mut recorder,
     )
     .map_err(sentence)?;
-    let rows = recorder.finish()?;
+    let mut rows = recorder.finish()?;
     if trained.outcome == Outcome::Interrupted {
         return Ok(End::Interrupted);
+    }
+    if trained.outcome == Outcome::Finished {
+        let subject = Subject {
+            run_id: context.run.id.as_str(),
+            epoch: config.train.epochs,
+            network: &network,
+            parameters: &trained.parameters,
+            state: &trained.state,
+            dataset: &dataset,
+            train: &config.train,
+            seed: config.seed,
+        };
+        match probe::measure(context, &subject)? {
+            Some(found) => rows.add_probes(found),
+            None => return Ok(End::Interrupted),
+        }
     }
     let metrics = commit(context, &network, &dataset, &trained, &rows, provenance)?;
     Ok(End::Complete(event(

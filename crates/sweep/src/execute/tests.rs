@@ -102,6 +102,56 @@ fn interrupted_and_resumed_runs_end_in_the_same_bits() {
 }
 
 #[test]
+fn instruments_are_used_at_their_epochs_and_can_be_interrupted() {
+    let probed =
+        format!("{TINY}probes: {{lesion: {{epochs: [0, 2, 3], set: train, samples: 30}}}}\n");
+    let plan = load_text("tiny.yaml", &probed, &PlanOptions::default()).expect("a plan");
+    let lesions = |out: &Path| {
+        let path = out.join("tiny/lesion.parquet");
+        let table = reslab_results::parquet::read(&path).expect("a table");
+        (table, std::fs::read(path).expect("a file"))
+    };
+    let (whole, broken) = (folder(), folder());
+    go(&plan, &options(whole.path()));
+    let (table, bytes) = lesions(whole.path());
+    let epochs = table.distinct("epoch").expect("a column");
+    assert_eq!(epochs, [0_i64, 2, 3].map(reslab_results::Cell::from));
+    // Half of the runs diverge in their first epoch: those have epoch 0 only. Two blocks, and the
+    // whole network, make three rows.
+    assert_eq!(table.len(), 3 * (4 * 3 + 4));
+    assert!(table.iter().all(|row| row.integer("total") == Some(30)));
+
+    // Each session is stopped when an instrument is used after the last epoch.
+    let mut sessions = 0;
+    loop {
+        let stop = AtomicBool::new(false);
+        let resumed_at_the_end = AtomicBool::new(false);
+        let sink = |event: Event| match event {
+            Event::RunStarted { epochs_done: 3, .. } => {
+                resumed_at_the_end.store(true, Ordering::Relaxed);
+            }
+            Event::Probe { epoch: 3, .. } if !resumed_at_the_end.load(Ordering::Relaxed) => {
+                stop.store(true, Ordering::Relaxed);
+            }
+            _ => {}
+        };
+        let one_job = RunOptions {
+            jobs: Some(1),
+            ..options(broken.path())
+        };
+        let report = execute(&plan, &one_job, &sink, &stop).unwrap_or_else(|e| panic!("{e}"));
+        sessions += 1;
+        assert!(sessions < 20, "it does not come to an end");
+        if report.left == 0 {
+            break;
+        }
+    }
+    assert!(sessions >= 2, "{sessions}");
+    assert!(lesions(broken.path()).1 == bytes);
+    assert!(tables(broken.path()) == tables(whole.path()));
+}
+
+#[test]
 fn a_second_execution_does_nothing() {
     let plan = tiny();
     let out = folder();

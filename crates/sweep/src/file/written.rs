@@ -5,10 +5,11 @@ use super::scalar;
 use crate::expand::Sweep;
 
 /// Sections of settings, in the order of the tables' columns.
-pub const SECTIONS: [&str; 5] = ["data", "model", "init", "train", "measure"];
+pub const SECTIONS: [&str; 6] = ["data", "model", "init", "train", "measure", "probes"];
 /// Keys of a file.
-const KEYS: [&str; 10] = [
-    "name", "about", "data", "model", "init", "train", "measure", "seeds", "sweep", "verdict",
+const KEYS: [&str; 11] = [
+    "name", "about", "data", "model", "init", "train", "measure", "probes", "seeds", "sweep",
+    "verdict",
 ];
 /// Keys of `about`.
 const ABOUT: [&str; 5] = ["title", "claim", "source", "expect", "cost"];
