@@ -12,6 +12,7 @@
 //!   runs/.work/<id>.safetensors     checkpoint of a run under way
 //!   runs/.work/<id>.claim           who is at it
 //!   runs/.failed/<id>.json          why it failed
+//!   runs/.trained/<id>              the run with instruments whose training is that of run <id>
 //!   runs/.aside/                    damaged or conflicting records, kept for inspection
 //! ```
 
@@ -99,6 +100,11 @@ impl RunPaths {
     /// Why a run failed.
     pub fn failure(&self, id: &RunId) -> PathBuf {
         self.failures().join(format!("{id}.json"))
+    }
+
+    /// Folder of notes on who was trained how.
+    pub fn trained(&self) -> PathBuf {
+        self.runs().join(".trained")
     }
 
     /// Folder of damaged or conflicting records.

@@ -159,6 +159,20 @@ impl Store {
         Ok(failure)
     }
 
+    /// A run with instruments whose training is that of run `training`, if one was noted.
+    pub fn trained_as(&self, training: &RunId) -> Option<RunId> {
+        let path = self.paths.trained().join(training.as_str());
+        RunId::parse(fs::read_to_string(path).ok()?.trim())
+    }
+
+    /// Note that the finished run `id` is, without its instruments, the run `training`. The last
+    /// note counts; any of them would do.
+    pub fn note_trained(&self, training: &RunId, id: &RunId) -> Result<(), ResultsError> {
+        files::create_folder(&self.paths.trained())?;
+        let path = self.paths.trained().join(training.as_str());
+        files::write_atomic(&path, format!("{id}\n").as_bytes())
+    }
+
     /// Claim a run for this process; `None` where a living process has it.
     pub fn claim(&self, id: &RunId) -> Result<Option<Claim>, ResultsError> {
         Claim::take(&self.paths.claim(id))

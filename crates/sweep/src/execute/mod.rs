@@ -8,6 +8,7 @@ mod datasets;
 mod probe;
 mod queue;
 mod recorder;
+mod reuse;
 mod run;
 pub mod schedule;
 #[cfg(test)]

@@ -9,7 +9,9 @@ use reslab_nn::network::Network;
 use reslab_nn::train::{EpochReport, Flow, Observer, StepReport, TrainerView};
 use reslab_probes::Subject;
 use reslab_probes::layers::{LayerProbe, add_rows};
-use reslab_results::{Cell, EpochTiming, Metrics, Outcome, RunRecord, Table, TableError, schema};
+use reslab_results::{
+    Cell, EpochTiming, Metrics, Outcome, RunId, RunRecord, Table, TableError, schema,
+};
 use serde_json::{Value as Json, json};
 
 use super::probe;
@@ -102,6 +104,25 @@ impl Rows {
             probes: tables.collect(),
             timings,
             ..Self::new(record.config)
+        })
+    }
+
+    /// The rows of the training of the finished run `id`, as those of this run.
+    pub fn of_training(context: &RunContext<'_>, id: &RunId, record: RunRecord) -> Option<Self> {
+        let own = |name: &str| {
+            let mut table = record.table(name)?.clone();
+            let column = table.index("run_id").ok()?;
+            for row in &mut table.rows {
+                row[column] = context.run.id.as_str().into();
+            }
+            Some(table)
+        };
+        let timings = std::fs::read(context.store.paths().timings(id)).ok()?;
+        Some(Self {
+            epochs: own("epochs")?,
+            layers: own("layers")?,
+            timings: serde_json::from_slice(&timings).ok()?,
+            ..Self::new(context.run.identity.clone())
         })
     }
 

@@ -14,6 +14,7 @@ use super::Sink;
 use super::datasets::Datasets;
 use super::probe;
 use super::recorder::{Recorder, Rows};
+use super::reuse::{self, Reused};
 use crate::Event;
 use crate::options::RunOptions;
 use crate::plan::Run;
@@ -54,31 +55,9 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
     let instruction_set = reslab_nn::engine::instruction_set();
     let provenance = Provenance::start(&instruction_set, context.threads, &dataset.checksum);
 
-    let (rows, checkpoint) = begun(context, &dataset)?;
-    let epochs_done = checkpoint
-        .as_ref()
-        .map_or(0, |c| c.next_epoch.saturating_sub(1));
-    (context.sink)(Event::RunStarted {
-        run: context.index,
-        name: context.run.name.clone(),
-        epochs: config.train.epochs,
-        epochs_done,
-    });
-    let mut recorder = Recorder::new(context, &network, &dataset, rows);
-    let trained = train::train(
-        &network,
-        &dataset,
-        &config.train,
-        &config.init,
-        config.seed,
-        checkpoint,
-        &mut recorder,
-    )
-    .map_err(sentence)?;
-    let mut rows = recorder.finish()?;
-    if trained.outcome == Outcome::Interrupted {
+    let Some((trained, mut rows)) = train(context, &network, &dataset)? else {
         return Ok(End::Interrupted);
-    }
+    };
     if trained.outcome == Outcome::Finished {
         let subject = Subject {
             run_id: context.run.id.as_str(),
@@ -102,6 +81,47 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
         &metrics,
         started.elapsed().as_secs_f64(),
     )))
+}
+
+/// Trains the network, onwards from a checkpoint or not at all where another run has done it; its
+/// rows so far. `None` if it was told to stop.
+fn train(
+    context: &RunContext<'_>,
+    network: &Network,
+    dataset: &Arc<Dataset>,
+) -> Result<Option<(Trained, Rows)>, String> {
+    let config = &context.run.config;
+    let epochs = config.train.epochs;
+    let (rows, checkpoint) = begun(context, dataset)?;
+    let reused = match checkpoint {
+        None => reuse::find(context, network, dataset),
+        Some(_) => None,
+    };
+    let done = checkpoint
+        .as_ref()
+        .map_or(0, |c| c.next_epoch.saturating_sub(1));
+    (context.sink)(Event::RunStarted {
+        run: context.index,
+        name: context.run.name.clone(),
+        epochs,
+        epochs_done: if reused.is_some() { epochs } else { done },
+    });
+    if let Some(Reused { trained, rows }) = reused {
+        return Ok(Some((trained, rows)));
+    }
+    let mut recorder = Recorder::new(context, network, dataset, rows);
+    let trained = train::train(
+        network,
+        dataset,
+        &config.train,
+        &config.init,
+        config.seed,
+        checkpoint,
+        &mut recorder,
+    )
+    .map_err(sentence)?;
+    let rows = recorder.finish()?;
+    Ok((trained.outcome != Outcome::Interrupted).then_some((trained, rows)))
 }
 
 fn sentence(error: impl std::fmt::Display) -> String {
@@ -154,6 +174,7 @@ fn commit(
     writer
         .commit(&record, &rows.timings, &provenance.finish())
         .map_err(sentence)?;
+    reuse::note(context);
     Ok(metrics)
 }
 

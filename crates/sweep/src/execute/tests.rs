@@ -152,6 +152,41 @@ fn instruments_are_used_at_their_epochs_and_can_be_interrupted() {
 }
 
 #[test]
+fn a_changed_instrument_costs_no_training() {
+    let with = |probes: &str| {
+        let text = format!("{TINY}{probes}");
+        load_text("tiny.yaml", &text, &PlanOptions::default()).expect("a plan")
+    };
+    let first = "probes: {lesion: {samples: 10}}\n";
+    let second = "probes: {lesion: {samples: 12, set: train}}\n";
+    let anew = folder();
+    go(&with(second), &options(anew.path()));
+    for before in ["", first] {
+        let out = folder();
+        go(&with(before), &options(out.path()));
+        let (steps, skipped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let sink = |event: Event| match event {
+            // Steps of the runs that diverge: what they would be measured on is not there.
+            Event::Epoch { epoch: 1.., .. } => {
+                steps.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::RunStarted { epochs_done: 3, .. } => {
+                skipped.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        };
+        let never = AtomicBool::new(false);
+        let report = execute(&with(second), &options(out.path()), &sink, &never).expect("a sweep");
+        assert_eq!((report.finished, report.diverged), (4, 4));
+        assert_eq!(skipped.into_inner(), 4, "after {before:?}");
+        assert_eq!(steps.into_inner(), 0, "after {before:?}");
+        assert!(tables(out.path()) == tables(anew.path()));
+        let lesions = |out: &Path| std::fs::read(out.join("tiny/lesion.parquet")).expect("a table");
+        assert!(lesions(out.path()) == lesions(anew.path()));
+    }
+}
+
+#[test]
 fn a_second_execution_does_nothing() {
     let plan = tiny();
     let out = folder();
