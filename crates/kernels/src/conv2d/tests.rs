@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::backward_weight::{Pair, Strip, add_strip, reads_transposed, transpose};
+use super::backward_weight::{BLOCK_PIXEL, Pair, Strip, add_strip, reads_transposed, transpose};
 use super::row::{Row, Sums, row};
 use super::*;
 use crate::{Isa, LANES};
@@ -136,17 +136,29 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
     let turned = reads_transposed(s.group_in());
     if turned {
         let from = padded.clone();
-        transpose(isa, s.in_channels, &from, &mut padded);
+        let rows = from.chunks_exact(from.len() / s.height);
+        for (row, to) in rows.zip(padded.chunks_exact_mut(from.len() / s.height)) {
+            transpose(
+                isa,
+                s.in_channels,
+                row,
+                row.len() / (s.in_channels / LANES),
+                to,
+            );
+        }
     }
     let pixel = s.in_channels * LANES;
     let row_len = (s.width + 2 * s.padding) * pixel;
+    let column = if turned { BLOCK_PIXEL } else { pixel };
+    let block = (s.width + 2 * s.padding) * BLOCK_PIXEL;
     let strip = Strip {
         in_channels: s.group_in(),
         out_channels: s.group_out(),
         kernel: s.kernel,
         pixels: s.out_width(),
-        in_step: s.stride * pixel,
-        column: pixel,
+        in_step: s.stride * column,
+        column,
+        block,
         out_step: s.out_channels * LANES,
     };
     let mut packed = vec![0.0; s.weight_len()];
@@ -157,7 +169,12 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
         {
             let source = (y * s.stride + kernel_row).checked_sub(s.padding);
             if let Some(source) = source.filter(|&r| r < s.height) {
-                let first = group * s.group_in() * if turned { 1 } else { LANES };
+                let first = group * s.group_in();
+                let first = if turned {
+                    first / LANES * block
+                } else {
+                    first * LANES
+                };
                 pairs.push(Pair {
                     kernel_row,
                     input: source * row_len + first,
@@ -180,12 +197,12 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
 }
 
 fn shapes() -> impl Strategy<Value = Conv2dShape> {
-    let channels = prop_oneof![1usize..10, Just(16), Just(24), Just(32)];
+    let channels = prop_oneof![1usize..10, Just(16), Just(24), Just(32), Just(48)];
     (
         channels.clone(),
         channels,
         1usize..9,
-        1usize..9,
+        1usize..40,
         1usize..6,
         1usize..3,
         0usize..3,

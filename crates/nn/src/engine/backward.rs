@@ -122,7 +122,7 @@ impl ConvPass<'_> {
     ) {
         let geometry = Geometry::new(self.conv, self.frame.groups);
         let strip = geometry.strip_rows();
-        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
+        let (inputs, gradients) = (geometry.weight_ring(strip), geometry.gradient_ring());
         inputs.clear_margins(&mut worker.inputs, geometry.shape.width * geometry.pixel);
         gradients.clear_margins(
             &mut worker.gradients,
@@ -153,7 +153,7 @@ impl ConvPass<'_> {
     ) {
         let height = self.conv.shape.out_height();
         let strip = geometry.strip_rows();
-        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
+        let (inputs, gradients) = (geometry.weight_ring(strip), geometry.gradient_ring());
         let (mut filled, mut delivered) = (0, 0);
         for first in (0..height).step_by(strip) {
             let rows = first..(first + strip).min(height);
@@ -165,7 +165,7 @@ impl ConvPass<'_> {
                 filled += 1;
             }
             geometry.pairs(rows.clone(), inputs, gradients, &mut worker.pairs);
-            self.add_weight_gradient(geometry, shard, worker);
+            self.add_weight_gradient(geometry, inputs, shard, worker);
             if let Some(delivery) = delivery {
                 while delivered < geometry.rows_complete(rows.end) {
                     self.input_gradient_row(geometry, gradients, delivered, worker);
@@ -241,17 +241,18 @@ impl ConvPass<'_> {
         worker: &mut Worker,
     ) {
         let len = geometry.shape.width * geometry.pixel;
-        let to = &mut worker.inputs[ring.row(y) + ring.margin..][..len];
-        let channels = self.conv.shape.in_channels;
+        let to = &mut worker.inputs[ring.row(y) + ring.margin..];
+        let (channels, block) = (self.conv.shape.in_channels, ring.block());
         if geometry.transposed() && self.conv.input.is_plain() && self.frame.live == LANES {
             let row = &arena[self.cx.plan.row(self.conv.input.tensor, self.frame, y)];
-            transpose(self.cx.plan.isa, channels, row, to);
+            transpose(self.cx.plan.isa, channels, row, block, to);
         } else if geometry.transposed() {
             let row = &mut worker.row[..len];
             view_row(self.cx, self.conv.input, self.frame, y, arena, row);
             clear_dead(row, self.frame);
-            transpose(self.cx.plan.isa, channels, row, to);
+            transpose(self.cx.plan.isa, channels, row, block, to);
         } else {
+            let to = &mut to[..len];
             view_row(self.cx, self.conv.input, self.frame, y, arena, to);
             clear_dead(to, self.frame);
         }
@@ -260,17 +261,17 @@ impl ConvPass<'_> {
     pub(super) fn add_weight_gradient(
         self,
         geometry: &Geometry,
+        inputs: Ring,
         shard: &mut Shard,
         worker: &Worker,
     ) {
         let shape = &self.conv.shape;
         let group_weights = shape.weight_len() / shape.groups;
-        let image = if geometry.transposed() { 1 } else { LANES };
         for group in 0..shape.groups {
             add_strip(
                 self.cx.plan.isa,
-                geometry.strip(),
-                &worker.inputs[group * shape.group_in() * image..],
+                geometry.strip(inputs),
+                &worker.inputs[geometry.weight_group(inputs, group)..],
                 &worker.gradients[group * shape.group_out() * LANES..],
                 &worker.pairs,
                 &mut shard.parts[self.part + group * group_weights..][..group_weights],

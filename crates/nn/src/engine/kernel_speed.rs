@@ -312,9 +312,8 @@ impl Bench {
     fn backward_weight(&mut self) {
         let (shape, strip) = (self.geometry.shape, self.geometry.strip_rows());
         let weights = shape.weight_len() / shape.groups;
-        let image = if self.geometry.transposed() { 1 } else { LANES };
         let (inputs, gradients): (Ring, Ring) = (
-            self.geometry.input_ring(strip),
+            self.geometry.weight_ring(strip),
             self.geometry.gradient_ring(),
         );
         self.grad_weight.fill(0.0);
@@ -325,8 +324,8 @@ impl Bench {
             for group in 0..shape.groups {
                 add_strip(
                     self.isa,
-                    self.geometry.strip(),
-                    &self.inputs[group * shape.group_in() * image..],
+                    self.geometry.strip(inputs),
+                    &self.inputs[self.geometry.weight_group(inputs, group)..],
                     &self.gradients[group * shape.group_out() * LANES..],
                     &self.pairs,
                     &mut self.grad_weight[group * weights..][..weights],
