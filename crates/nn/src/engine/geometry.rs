@@ -80,13 +80,18 @@ pub(super) struct Geometry {
     pub out_pixel: usize,
     /// Whether it is done by tiles.
     pub tiled: bool,
+    /// Whether rings hold all rows, of each group of images one ring.
+    pub whole: bool,
 }
 
 impl Geometry {
     /// Of a convolution. `images` is the number of groups that lie side by side in a row: 1, unless
     /// flat.
     pub fn new(conv: &Conv, images: usize) -> Self {
-        Self::of_shape(&conv.shape, images, conv.tiled)
+        Self {
+            whole: conv.whole,
+            ..Self::of_shape(&conv.shape, if conv.flat { images } else { 1 }, conv.tiled)
+        }
     }
 
     /// Of a shape, done by tiles or not.
@@ -103,6 +108,7 @@ impl Geometry {
             pixel,
             out_pixel,
             tiled,
+            whole: false,
         }
     }
 
@@ -110,6 +116,9 @@ impl Geometry {
     pub fn strip_rows(&self) -> usize {
         if self.tiled {
             return TILE;
+        }
+        if self.whole {
+            return self.shape.out_height();
         }
         (STRIP_PIXELS / self.out_width).clamp(1, self.shape.out_height())
     }
@@ -120,7 +129,10 @@ impl Geometry {
             return self.tiled_ring(self.pixel);
         }
         Ring {
-            rows: (out_rows - 1) * self.shape.stride + self.shape.kernel,
+            rows: match self.whole {
+                true => self.shape.height,
+                false => (out_rows - 1) * self.shape.stride + self.shape.kernel,
+            },
             margin: self.shape.padding * self.pixel,
             row_len: (self.shape.width + 2 * self.shape.padding) * self.pixel,
             blocks: 1,
@@ -233,10 +245,15 @@ impl Geometry {
     /// Taps of output row `y` in the ring of inputs.
     pub fn forward_taps(&self, y: usize, ring: Ring, taps: &mut Vec<Tap>) {
         taps.clear();
+        self.add_forward_taps(y, ring, 0, taps);
+    }
+
+    /// The same in the ring at `start`, added to others.
+    pub fn add_forward_taps(&self, y: usize, ring: Ring, start: usize, taps: &mut Vec<Tap>) {
         let kernel = self.shape.kernel;
         for kernel_row in 0..kernel {
             if let Some(source) = self.source(y, kernel_row) {
-                let row = ring.row(source);
+                let row = start + ring.row(source);
                 taps.extend((0..kernel).map(|column| Tap {
                     input: row + column * self.pixel,
                     place: kernel_row * kernel + column,
@@ -260,6 +277,18 @@ impl Geometry {
     /// Taps of those columns of row `y`, in the ring of gradients.
     pub fn gradient_taps(&self, y: usize, first: usize, ring: Ring, taps: &mut Vec<Tap>) {
         taps.clear();
+        self.add_gradient_taps(y, first, ring, 0, taps);
+    }
+
+    /// The same in the ring at `start`, added to others.
+    pub fn add_gradient_taps(
+        &self,
+        y: usize,
+        first: usize,
+        ring: Ring,
+        start: usize,
+        taps: &mut Vec<Tap>,
+    ) {
         let s = &self.shape;
         for kernel_row in 0..s.kernel {
             let Some(row) = (y + s.padding).checked_sub(kernel_row) else {
@@ -268,7 +297,7 @@ impl Geometry {
             if !row.is_multiple_of(s.stride) || row / s.stride >= s.out_height() {
                 continue;
             }
-            let row = ring.row(row / s.stride) + ring.margin;
+            let row = start + ring.row(row / s.stride) + ring.margin;
             for column in 0..s.kernel {
                 let shifted = first as isize + s.padding as isize - column as isize;
                 if shifted.rem_euclid(s.stride as isize) != 0 {
@@ -306,23 +335,26 @@ impl Geometry {
         reads_transposed(self.shape.group_in())
     }
 
-    /// Pairs of input and gradient rows of a strip.
+    /// Pairs of input and gradient rows of a strip, in the rings of so many groups of images.
     pub fn pairs(
         &self,
         rows: std::ops::Range<usize>,
         inputs: Ring,
         gradients: Ring,
+        rings: usize,
         pairs: &mut Vec<Pair>,
     ) {
         pairs.clear();
         for kernel_row in 0..self.shape.kernel {
-            for y in rows.clone() {
-                if let Some(source) = self.source(y, kernel_row) {
-                    pairs.push(Pair {
-                        kernel_row,
-                        input: inputs.row(source),
-                        gradient: gradients.row(y) + gradients.margin,
-                    });
+            for ring in 0..rings {
+                for y in rows.clone() {
+                    if let Some(source) = self.source(y, kernel_row) {
+                        pairs.push(Pair {
+                            kernel_row,
+                            input: ring * inputs.len() + inputs.row(source),
+                            gradient: ring * gradients.len() + gradients.row(y) + gradients.margin,
+                        });
+                    }
                 }
             }
         }

@@ -320,7 +320,7 @@ impl Bench {
         for first in (0..shape.out_height()).step_by(strip) {
             let rows = first..(first + strip).min(shape.out_height());
             self.geometry
-                .pairs(rows, inputs, gradients, &mut self.pairs);
+                .pairs(rows, inputs, gradients, 1, &mut self.pairs);
             for group in 0..shape.groups {
                 add_strip(
                     self.isa,

@@ -43,6 +43,8 @@ mod tests;
 mod tiled;
 mod tiled_speed;
 mod training;
+mod weights;
+mod whole;
 
 use compile::Purpose;
 use executor::Executor;

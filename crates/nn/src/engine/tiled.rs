@@ -180,11 +180,11 @@ impl ConvPass<'_> {
         for first in (0..height).step_by(TILE) {
             let rows = TILE.min(height - first);
             while filled < (first + TILE + 1).min(height) {
-                self.fill_gradient(geometry, gradients, filled, arena, worker);
+                self.fill_gradient(geometry, (gradients, 0), filled, arena, worker);
                 filled += 1;
             }
             while there < (first + TILE + 1).min(height) {
-                self.fill_input(geometry, inputs, there, arena, worker);
+                self.fill_input(geometry, (inputs, 0), there, arena, worker);
                 there += 1;
             }
             let tiles = geometry.tiles(rows);
@@ -193,7 +193,7 @@ impl ConvPass<'_> {
                 self.accumulate(geometry, tiles, first, ahead, worker);
             } else {
                 let rows = first..first + rows;
-                geometry.pairs(rows, inputs, gradients, &mut worker.pairs);
+                geometry.pairs(rows, inputs, gradients, 1, &mut worker.pairs);
                 self.add_weight_gradient(geometry, inputs, shard, worker);
             }
             let Some(delivery) = delivery else { continue };
