@@ -59,7 +59,7 @@ impl Executor {
             .max()
             .unwrap_or(0);
         let weights = network.layout.parameter_count();
-        let heavy = training && weights >= LARGE_WEIGHTS && max_batch >= LARGE_BATCH;
+        let heavy = weights >= LARGE_WEIGHTS && max_batch >= LARGE_BATCH;
         let small = largest < SMALL_ACTIVATION;
         let groups = if small || heavy { 2 } else { 1 };
         let memory = memory::plan(&mut program, &backward, groups);

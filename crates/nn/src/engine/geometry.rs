@@ -245,15 +245,10 @@ impl Geometry {
     /// Taps of output row `y` in the ring of inputs.
     pub fn forward_taps(&self, y: usize, ring: Ring, taps: &mut Vec<Tap>) {
         taps.clear();
-        self.add_forward_taps(y, ring, 0, taps);
-    }
-
-    /// The same in the ring at `start`, added to others.
-    pub fn add_forward_taps(&self, y: usize, ring: Ring, start: usize, taps: &mut Vec<Tap>) {
         let kernel = self.shape.kernel;
         for kernel_row in 0..kernel {
             if let Some(source) = self.source(y, kernel_row) {
-                let row = start + ring.row(source);
+                let row = ring.row(source);
                 taps.extend((0..kernel).map(|column| Tap {
                     input: row + column * self.pixel,
                     place: kernel_row * kernel + column,
@@ -277,18 +272,6 @@ impl Geometry {
     /// Taps of those columns of row `y`, in the ring of gradients.
     pub fn gradient_taps(&self, y: usize, first: usize, ring: Ring, taps: &mut Vec<Tap>) {
         taps.clear();
-        self.add_gradient_taps(y, first, ring, 0, taps);
-    }
-
-    /// The same in the ring at `start`, added to others.
-    pub fn add_gradient_taps(
-        &self,
-        y: usize,
-        first: usize,
-        ring: Ring,
-        start: usize,
-        taps: &mut Vec<Tap>,
-    ) {
         let s = &self.shape;
         for kernel_row in 0..s.kernel {
             let Some(row) = (y + s.padding).checked_sub(kernel_row) else {
@@ -297,7 +280,7 @@ impl Geometry {
             if !row.is_multiple_of(s.stride) || row / s.stride >= s.out_height() {
                 continue;
             }
-            let row = start + ring.row(row / s.stride) + ring.margin;
+            let row = ring.row(row / s.stride) + ring.margin;
             for column in 0..s.kernel {
                 let shifted = first as isize + s.padding as isize - column as isize;
                 if shifted.rem_euclid(s.stride as isize) != 0 {

@@ -231,7 +231,7 @@ impl Plan {
     pub fn worker(&self, backward: &[&BackwardStep]) -> Worker {
         let (mut inputs, mut gradients, mut lanes) = (0, 0, 0);
         let (mut strip, mut transformed, mut accumulators) = (0, 0, 0);
-        let (mut taps, mut rows_at_once) = (64, 256);
+        let (mut taps, mut spans, mut pairs) = (64, 0, 256);
         for op in &self.program.ops {
             if let Op::Conv(conv) = op {
                 let geometry = Geometry::new(conv, self.groups);
@@ -249,8 +249,10 @@ impl Plan {
                     let shape = &conv.shape;
                     let image = shape.height * shape.width * geometry.pixel;
                     strip = strip.max(self.groups * image);
-                    rows_at_once = rows_at_once.max(self.groups * shape.height * shape.kernel);
-                    taps = taps.max(self.groups * shape.height * shape.places());
+                    let pixels = shape.height * shape.width;
+                    spans = spans.max(pixels);
+                    taps = taps.max(pixels * shape.places());
+                    pairs = pairs.max(self.groups * shape.height * shape.kernel);
                 }
                 // A frame of fewer groups has shorter rows, but more of them in a strip.
                 let narrow = Geometry::new(conv, 1);
@@ -301,8 +303,8 @@ impl Plan {
             lanes: zeros(2 * LANES * lanes.max(stat_lanes)),
             other_lanes: zeros(2 * LANES * lanes),
             taps: Vec::with_capacity(taps),
-            spans: Vec::with_capacity(rows_at_once),
-            pairs: Vec::with_capacity(rows_at_once),
+            spans: Vec::with_capacity(spans),
+            pairs: Vec::with_capacity(pairs),
             strip: zeros(strip),
             transformed: zeros(transformed),
             accumulators: zeros(accumulators),

@@ -1,10 +1,12 @@
-//! Convolutions of small images with large weights: all rows of all full groups of a shard at once,
-//! so that the weights, which fit no near cache, are read once for all of them.
+//! Convolutions of small images with large weights: all pixels of all full groups of a shard at
+//! once, so that the weights, which fit no near cache, are read once for all of them.
 //!
 //! Each group has a ring of its own that holds all its rows; ring `g` starts `g` rings after the
-//! first.
+//! first. A row of the kernel is one pixel of all groups, side by side: no product with padding is
+//! computed, which of a 3×3 convolution on 2×2 pixels are five in nine.
 
 use reslab_kernels::LANES;
+use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::row::{Row, Span, Sums, rows};
 
 use super::backward::ConvPass;
@@ -26,25 +28,26 @@ pub(super) fn convolve(
 ) {
     let ring = geometry.input_ring(1);
     let row_len = geometry.shape.width * geometry.pixel;
-    worker.spans.clear();
-    worker.taps.clear();
-    let first = cx.plan.row(conv.output, frame.alone(0), 0).start;
-    let mut end = first;
     for group in 0..frame.groups {
-        let (alone, start) = (frame.alone(group), group * ring.len());
-        ring.clear_margins(&mut worker.inputs[start..], row_len);
         for y in 0..conv.shape.height {
-            let at = start + ring.row(y) + ring.margin;
+            let at = group * ring.len() + ring.row(y) + ring.margin;
+            let alone = frame.alone(group);
             fill(cx, conv, alone, y, arena, worker, at, row_len);
         }
-        for y in 0..conv.shape.out_height() {
-            let row = cx.plan.row(conv.output, alone, y);
+    }
+    worker.spans.clear();
+    worker.taps.clear();
+    for y in 0..conv.shape.out_height() {
+        for x in 0..geometry.out_width {
             let first_tap = worker.taps.len();
-            geometry.add_forward_taps(y, ring, start, &mut worker.taps);
-            worker.add_span(first_tap, row.start - first);
-            end = row.end;
+            add_forward_taps(geometry, ring, (y, x), &mut worker.taps);
+            let output = (y * geometry.out_width + x) * geometry.out_pixel;
+            worker.add_span(first_tap, output);
         }
     }
+    let image = conv.shape.out_height() * geometry.out_width * geometry.out_pixel;
+    let first = cx.plan.row(conv.output, frame.alone(0), 0).start;
+    let end = first + frame.groups * image;
     let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
     let bias = convolution_bias(cx, conv);
     let (sum, square) = worker.lanes.split_at_mut(conv.shape.out_channels * LANES);
@@ -58,7 +61,12 @@ pub(super) fn convolve(
         });
         rows(
             cx.plan.isa,
-            geometry.forward_row(),
+            Row {
+                pixels: frame.groups,
+                in_step: ring.len(),
+                out_step: image,
+                ..geometry.forward_row()
+            },
             &worker.inputs[group * group_in * LANES..],
             &worker.taps,
             &worker.spans,
@@ -70,8 +78,41 @@ pub(super) fn convolve(
     }
 }
 
+/// Taps of the output pixel in row `y` and column `x`, in the ring of inputs.
+fn add_forward_taps(geometry: &Geometry, ring: Ring, (y, x): (usize, usize), taps: &mut Vec<Tap>) {
+    let s = &geometry.shape;
+    for place in 0..s.places() {
+        let row = (y * s.stride + place / s.kernel).checked_sub(s.padding);
+        let column = (x * s.stride + place % s.kernel).checked_sub(s.padding);
+        let (Some(row), Some(column)) = (row, column) else {
+            continue;
+        };
+        if row < s.height && column < s.width {
+            let input = ring.row(row) + ring.margin + column * geometry.pixel;
+            taps.push(Tap { input, place });
+        }
+    }
+}
+
+/// Taps of the input's gradient in row `y` and column `x`, in the ring of gradients.
+fn add_gradient_taps(geometry: &Geometry, ring: Ring, (y, x): (usize, usize), taps: &mut Vec<Tap>) {
+    let s = &geometry.shape;
+    let from = |at: usize, kernel: usize, end: usize| {
+        let steps = (at + s.padding).checked_sub(kernel)?;
+        (steps.is_multiple_of(s.stride) && steps / s.stride < end).then_some(steps / s.stride)
+    };
+    for place in 0..s.places() {
+        let row = from(y, place / s.kernel, s.out_height());
+        let column = from(x, place % s.kernel, s.out_width());
+        if let (Some(row), Some(column)) = (row, column) {
+            let input = ring.row(row) + ring.margin + column * geometry.out_pixel;
+            taps.push(Tap { input, place });
+        }
+    }
+}
+
 impl Worker {
-    /// The taps from `first_tap` on are those of a row that is written at `output`.
+    /// The taps from `first_tap` on are those of a pixel that is written at `output`.
     fn add_span(&mut self, first_tap: usize, output: usize) {
         self.spans.push(Span {
             first_tap,
@@ -139,35 +180,34 @@ impl ConvPass<'_> {
         worker.strip = strip;
     }
 
-    /// All rows of the input's gradient, into the worker's strip.
+    /// All pixels of the input's gradient, into the worker's strip.
     fn input_gradients(self, geometry: &Geometry, ring: Ring, worker: &mut Worker) {
         let shape = &self.conv.shape;
-        let row_len = geometry.shape.width * geometry.pixel;
-        for first in 0..shape.stride.min(geometry.shape.width) {
-            worker.spans.clear();
-            worker.taps.clear();
-            for row in 0..self.frame.groups * shape.height {
-                let (group, y) = (row / shape.height, row % shape.height);
-                let first_tap = worker.taps.len();
-                let start = group * ring.len();
-                geometry.add_gradient_taps(y, first, ring, start, &mut worker.taps);
-                worker.add_span(first_tap, row * row_len);
-            }
-            let sizes: Row = geometry.gradient_row(first);
-            for group in 0..shape.groups {
-                let to = first * geometry.pixel + group * shape.group_in() * LANES;
-                rows(
-                    self.cx.plan.isa,
-                    sizes,
-                    &worker.gradients[group * shape.group_out() * LANES..],
-                    &worker.taps,
-                    &worker.spans,
-                    &self.cx.numbers.backward[self.conv.packed_group(group)],
-                    None,
-                    &mut worker.strip[to..],
-                    None,
-                );
-            }
+        worker.spans.clear();
+        worker.taps.clear();
+        for (y, x) in (0..shape.height).flat_map(|y| (0..shape.width).map(move |x| (y, x))) {
+            let first_tap = worker.taps.len();
+            add_gradient_taps(geometry, ring, (y, x), &mut worker.taps);
+            worker.add_span(first_tap, (y * shape.width + x) * geometry.pixel);
+        }
+        let sizes = Row {
+            pixels: self.frame.groups,
+            in_step: ring.len(),
+            out_step: shape.height * shape.width * geometry.pixel,
+            ..geometry.gradient_row(0)
+        };
+        for group in 0..shape.groups {
+            rows(
+                self.cx.plan.isa,
+                sizes,
+                &worker.gradients[group * shape.group_out() * LANES..],
+                &worker.taps,
+                &worker.spans,
+                &self.cx.numbers.backward[self.conv.packed_group(group)],
+                None,
+                &mut worker.strip[group * shape.group_in() * LANES..],
+                None,
+            );
         }
     }
 }
