@@ -302,41 +302,35 @@ unsafe fn in_lanes<V: Vector>(raw: Raw) {
         true => (1, all),
         false => (strip.kernel, strip.in_channels),
     };
-    // Four output channels or eight at a time, whose gradients stay in the nearest cache for all
-    // inputs.
-    let wide = if V::LANES == 16 { 4 } else { 2 };
-    let mut out = 0;
-    while out < strip.out_channels {
-        let most = piece(strip.out_channels - out, 8);
-        for column in 0..columns {
-            let mut first_in = 0;
-            while first_in < channels {
-                let ins = piece(channels - first_in, wide);
-                let outs = if ins == 4 { most.min(4) } else { most };
-                for out in (out..out + most).step_by(outs) {
-                    let at = LanesTile {
-                        first_in,
-                        column,
-                        out,
-                    };
-                    match (ins, outs) {
-                        (4, 4) => lanes_tile::<V, 4, 4>(&raw, at),
-                        (4, 2) => lanes_tile::<V, 4, 2>(&raw, at),
-                        (4, _) => lanes_tile::<V, 4, 1>(&raw, at),
-                        (2, 8) => lanes_tile::<V, 2, 8>(&raw, at),
-                        (2, 4) => lanes_tile::<V, 2, 4>(&raw, at),
-                        (2, 2) => lanes_tile::<V, 2, 2>(&raw, at),
-                        (2, _) => lanes_tile::<V, 2, 1>(&raw, at),
-                        (_, 8) => lanes_tile::<V, 1, 8>(&raw, at),
-                        (_, 4) => lanes_tile::<V, 1, 4>(&raw, at),
-                        (_, 2) => lanes_tile::<V, 1, 2>(&raw, at),
-                        _ => lanes_tile::<V, 1, 1>(&raw, at),
-                    }
+    for column in 0..columns {
+        let mut first_in = 0;
+        while first_in < channels {
+            let ins = piece(channels - first_in, if V::LANES == 16 { 4 } else { 2 });
+            let mut out = 0;
+            while out < strip.out_channels {
+                let outs = piece(strip.out_channels - out, if ins == 4 { 4 } else { 8 });
+                let at = LanesTile {
+                    first_in,
+                    column,
+                    out,
+                };
+                match (ins, outs) {
+                    (4, 4) => lanes_tile::<V, 4, 4>(&raw, at),
+                    (4, 2) => lanes_tile::<V, 4, 2>(&raw, at),
+                    (4, _) => lanes_tile::<V, 4, 1>(&raw, at),
+                    (2, 8) => lanes_tile::<V, 2, 8>(&raw, at),
+                    (2, 4) => lanes_tile::<V, 2, 4>(&raw, at),
+                    (2, 2) => lanes_tile::<V, 2, 2>(&raw, at),
+                    (2, _) => lanes_tile::<V, 2, 1>(&raw, at),
+                    (_, 8) => lanes_tile::<V, 1, 8>(&raw, at),
+                    (_, 4) => lanes_tile::<V, 1, 4>(&raw, at),
+                    (_, 2) => lanes_tile::<V, 1, 2>(&raw, at),
+                    _ => lanes_tile::<V, 1, 1>(&raw, at),
                 }
-                first_in += ins;
+                out += outs;
             }
+            first_in += ins;
         }
-        out += most;
     }
 }
 

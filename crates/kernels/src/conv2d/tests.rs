@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::backward_weight::{BLOCK_PIXEL, Pair, Strip, add_strip, reads_transposed, transpose};
-use super::row::{Row, Sums, row};
+use super::row::{Row, Span, Sums, row, rows};
 use super::*;
 use crate::{Isa, LANES};
 
@@ -246,6 +246,47 @@ proptest! {
         });
         for &isa in Isa::available() {
             assert_close(isa, "output", &forward(isa, &s, &input, &weight, &bias), &want, 16.0);
+        }
+    }
+
+    #[test]
+    fn rows_together_are_those_one_by_one(
+        (inputs, outputs, pixels) in (1usize..20, 1usize..20, 1usize..8),
+        taps in prop::collection::vec((0usize..9, 0usize..50), 0..30),
+        cuts in prop::collection::vec(0usize..=30, 1..6),
+        seed in any::<u32>(),
+    ) {
+        let s = Row { in_channels: inputs, out_channels: outputs, places: 9, pixels,
+            in_step: inputs * LANES, out_step: outputs * LANES };
+        let taps: Vec<Tap> = taps.into_iter()
+            .map(|(place, at)| Tap { input: at * LANES, place })
+            .collect();
+        let (input, weight) =
+            (numbers((50 + pixels * inputs) * LANES, seed), numbers(9 * inputs * outputs, seed ^ 1));
+        let bias = numbers(outputs, seed ^ 2);
+        let row_len = pixels * outputs * LANES;
+        let spans: Vec<Span> = cuts.iter().enumerate().map(|(at, &cut)| {
+            let first_tap = cut.min(taps.len());
+            Span { first_tap, taps: (taps.len() - first_tap).min(at * 4), output: at * row_len }
+        }).collect();
+        for &isa in Isa::available() {
+            let mut sums = [0, 1].map(|_| vec![0.0; 2 * outputs * LANES]);
+            let mut found = [0, 1].map(|_| vec![f32::NAN; spans.len() * row_len]);
+            let [together, one_by_one] = &mut found;
+            let [sum, square] = sums[0].chunks_exact_mut(outputs * LANES).collect::<Vec<_>>()
+                .try_into().unwrap();
+            let gathered = Sums { shift: &bias, sum, square };
+            rows(isa, s, &input, &taps, &spans, &weight, Some(&bias), together, Some(gathered));
+            for span in &spans {
+                let [sum, square] = sums[1].chunks_exact_mut(outputs * LANES).collect::<Vec<_>>()
+                    .try_into().unwrap();
+                let gathered = Sums { shift: &bias, sum, square };
+                let taps = &taps[span.first_tap..][..span.taps];
+                let to = &mut one_by_one[span.output..][..row_len];
+                row(isa, s, &input, taps, &weight, Some(&bias), to, Some(gathered));
+            }
+            prop_assert_eq!(together, one_by_one, "{}", isa);
+            prop_assert_eq!(&sums[0], &sums[1], "{}", isa);
         }
     }
 

@@ -4,7 +4,8 @@
 //! # How it works
 //!
 //! Sixteen images lie side by side in the lanes of a vector ([`reslab_kernels`]). A batch is cut
-//! into shards of one or two such groups, whose size depends on the network alone. A network is
+//! into shards of one or two such groups, whose size depends on the network and, where its weights are
+//! large, on the largest batch. A network is
 //! compiled ([`ir`], [`compile`]) to convolutions and sums; batch norm and activation are applied
 //! where a stored tensor is read. A shard runs op after op until something must be known of the whole
 //! batch — batch statistics, in the forward pass and backward — and there alone the threads meet
