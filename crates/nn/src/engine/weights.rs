@@ -4,7 +4,8 @@
 use std::sync::RwLock;
 
 use rayon::prelude::*;
-use reslab_kernels::Isa;
+use reslab_kernels::pointwise::add_assign;
+use reslab_kernels::{Isa, LANES};
 
 use super::executor::Executor;
 use super::ir::{Conv, Op};
@@ -60,10 +61,11 @@ pub(super) fn pack(
 }
 
 /// Numbers that are summed over the shards before they are turned: few enough for a near cache.
-const PIECE: usize = 1 << 13;
+const PIECE: usize = 1 << 12;
 
 /// Adds the shards' parts of a phase's weight gradients, in order, to the arena's layout.
 pub(super) fn combine(executor: &Executor, phase: usize, len: usize, gradient: &mut [f32]) {
+    let isa = executor.plan.isa;
     let shards = &executor.shards[..len.div_ceil(executor.shard_images())];
     for &(op, part) in &executor.phases[phase].weights {
         let Op::Conv(conv) = &executor.plan.program.ops[op] else {
@@ -72,32 +74,40 @@ pub(super) fn combine(executor: &Executor, phase: usize, len: usize, gradient: &
         let row = conv.shape.group_in() * conv.shape.places();
         let rows = (PIECE / row.max(1)).max(1);
         let pieces = conv.weight.of_mut(gradient);
-        if pieces.len() <= 2 * PIECE {
+        if pieces.len() <= 4 * PIECE {
             let pieces = pieces.chunks_mut(rows * row).enumerate();
-            pieces.for_each(|(at, to)| combine_rows(conv, part, shards, at * rows, to));
+            pieces.for_each(|(at, to)| combine_rows(isa, conv, part, shards, at * rows, to));
         } else {
             let pieces = pieces.par_chunks_mut(rows * row).enumerate();
-            pieces.for_each(|(at, to)| combine_rows(conv, part, shards, at * rows, to));
+            pieces.for_each(|(at, to)| combine_rows(isa, conv, part, shards, at * rows, to));
         }
         if let Some(bias) = conv.bias {
-            let mut total = [0.0; PIECE];
-            let start = part + conv.shape.weight_len();
-            for (first, to) in bias.of_mut(gradient).chunks_mut(PIECE).enumerate() {
-                let total = &mut total[..to.len()];
-                total.fill(0.0);
-                for_each_part(shards, |parts| {
-                    add(total, &parts[start + first * PIECE..][..to.len()]);
-                });
-                add(to, total);
-            }
+            let (start, to) = (part + conv.shape.weight_len(), bias.of_mut(gradient));
+            for_each_part(shards, |parts| {
+                add(isa, to, &parts[start..start + to.len()])
+            });
         }
     }
 }
 
 /// Some output channels from `first` on: from `(group, place, out, in)` to `(out, in, place)`.
-fn combine_rows(conv: &Conv, part: usize, shards: &[RwLock<Shard>], first: usize, to: &mut [f32]) {
+fn combine_rows(
+    isa: Isa,
+    conv: &Conv,
+    part: usize,
+    shards: &[RwLock<Shard>],
+    first: usize,
+    to: &mut [f32],
+) {
     let (places, inputs) = (conv.shape.places(), conv.shape.group_in());
     let outputs = conv.shape.group_out();
+    if places == 1 {
+        // There is nothing to turn.
+        let start = part + first * inputs;
+        return for_each_part(shards, |parts| {
+            add(isa, to, &parts[start..start + to.len()])
+        });
+    }
     // Of one output channel, as many input channels as there is room for; of small ones several.
     let most = (PIECE / places).clamp(1, inputs);
     let mut total = [0.0; PIECE];
@@ -114,7 +124,7 @@ fn combine_rows(conv: &Conv, part: usize, shards: &[RwLock<Shard>], first: usize
                     let (output, place) = (first_row + at / places, at % places);
                     let (group, output) = (output / outputs, output % outputs);
                     let row = (group * places + place) * outputs + output;
-                    add(to, &parts[part + row * inputs + first_in..][..some]);
+                    add(isa, to, &parts[part + row * inputs + first_in..][..some]);
                 }
             });
             for (row, total) in total.chunks_exact(places * some).enumerate() {
@@ -132,17 +142,16 @@ fn for_each_part(shards: &[RwLock<Shard>], mut visit: impl FnMut(&[f32])) {
     }
 }
 
-fn add(to: &mut [f32], values: &[f32]) {
-    to.iter_mut()
-        .zip(values)
-        .for_each(|(to, value)| *to += value);
+fn add(isa: Isa, to: &mut [f32], values: &[f32]) {
+    let vectors = to.len() / LANES * LANES;
+    let (front, rest) = to.split_at_mut(vectors);
+    add_assign(isa, front, &values[..vectors]);
+    let rest = rest.iter_mut().zip(&values[vectors..]);
+    rest.for_each(|(to, value)| *to += value);
 }
 
 /// Adds `(place, in)` to `(in, place)`.
 fn turn(values: &[f32], places: usize, to: &mut [f32]) {
-    if places == 1 {
-        return add(to, values);
-    }
     let inputs = values.len() / places;
     for (input, to) in to.chunks_exact_mut(places).enumerate() {
         let from = values[input..].iter().step_by(inputs);

@@ -99,17 +99,17 @@ fn check(shape: &Conv2dShape, weight: &[f32], packed: &[f32]) {
 
 /// Input channels whose points are gathered before they are written: pieces of whole cache lines,
 /// where one at a time would write 36 places that push each other out of the cache.
-const GATHERED: usize = 16;
+const GATHERED: usize = 8;
 
 #[inline(always)]
 unsafe fn pack<V: Vector>(source: Source<'_>, packed: &mut [f32]) {
     let pairs = source.outputs * source.inputs;
+    let mut gathered = [[0.0; GATHERED * WIDTH]; POINTS];
     let mut first = 0;
     while first < source.outputs {
         let width = tile_width(source.outputs - first, V::TILE);
         for first_in in (0..source.inputs).step_by(GATHERED) {
             let count = GATHERED.min(source.inputs - first_in);
-            let mut gathered = [[0.0; GATHERED * WIDTH]; POINTS];
             for input in 0..count {
                 let points = at_points(source.taps(first, width, first_in + input));
                 for (to, values) in gathered.iter_mut().zip(points.as_flattened()) {
