@@ -84,7 +84,8 @@ pub struct Engine {
 
 impl Engine {
     /// An engine for training with batches of up to `max_batch` samples. It can evaluate too; what
-    /// that needs is planned at the first [`Engine::evaluate`].
+    /// that needs is planned at the first [`Engine::evaluate`]. Of networks of four million weights
+    /// and more, sums are rounded otherwise from a `max_batch` of 64 on; else it changes no bit.
     pub fn for_training(network: &Network, max_batch: usize) -> Result<Self, ShapeError> {
         let mut engine = Self::new(network, max_batch);
         let executor = Executor::new(network, Purpose::Training, max_batch)?;
