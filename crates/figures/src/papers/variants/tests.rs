@@ -101,3 +101,46 @@ fn without_errors_the_reason_is_told() {
             .contains("final error")
     );
 }
+
+/// The files of a drawing without their endings, each once, and its verdicts' claims.
+fn written(tables: &Tables) -> (Vec<String>, Vec<String>) {
+    let dir = tempfile::tempdir().expect("a folder");
+    let drawing = crate::draw_tables(tables, dir.path()).expect("drawn");
+    let stems = drawing.files.iter().filter_map(|path| path.file_stem());
+    let mut stems: Vec<String> = stems.map(|s| s.to_string_lossy().into_owned()).collect();
+    stems.dedup();
+    (
+        stems,
+        drawing.verdicts.into_iter().map(|v| v.claim).collect(),
+    )
+}
+
+#[test]
+fn it_stands_alone_where_figures_over_depth_have_nothing_to_compare() {
+    let (files, claims) = written(&tables(2, false));
+    assert_eq!(files, ["error-by-network", "verdicts"]);
+    assert!(claims.contains(&"clean-shortcuts".to_string()));
+    assert!(!claims.contains(&"degradation".to_string()));
+}
+
+#[test]
+fn beside_figures_over_depth_it_is_one_more() {
+    let mut made = Synthetic::default();
+    for width in [8_i64, 16] {
+        for depth in [20, 56] {
+            let set = settings(depth, true, 0).with("model_width", width);
+            made.run(set, "finished", 0.1, 0.2);
+        }
+    }
+    let (files, claims) = written(&made.tables());
+    assert_eq!(
+        files,
+        [
+            "error-by-network",
+            "error-by-depth--model-width-8",
+            "error-by-depth--model-width-16",
+            "verdicts"
+        ]
+    );
+    assert!(claims.contains(&"degradation".to_string()));
+}
