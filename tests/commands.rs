@@ -361,7 +361,11 @@ fn every_shipped_experiment_is_valid_and_names_its_schema() {
         "quickstart.yaml",
         "degradation-cifar10.yaml",
         "transfer.yaml",
+        "variants.yaml",
         "paper/degradation.yaml",
+        "paper/preactivation.yaml",
+        "paper/wide.yaml",
+        "paper/resnext.yaml",
     ] {
         let text = std::fs::read_to_string(format!("{folder}/{file}")).expect("it is shipped");
         assert!(

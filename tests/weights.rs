@@ -77,6 +77,23 @@ fn a_table_for_people_names_every_class() {
 }
 
 #[test]
+fn grey_images_are_made_to_fit_a_network_of_large_coloured_ones() {
+    let lab = Lab::new();
+    lab.reslab("export --model resnet8 --width 4 --input 3,16,16 --to a.safetensors")
+        .succeeds();
+    let eval = "eval --model resnet8 --width 4 --weights a.safetensors --data digits --limit 40";
+    lab.reslab(eval).refuses().says("conv1.weight");
+    let fits = lab.reslab(&format!("{eval} --channels 3 --pad 16 --json"));
+    assert_eq!(fits.succeeds().json()["total"], 40);
+    lab.reslab(&format!("{eval} --channels 3 --pad 7"))
+        .refuses()
+        .says("from 8");
+    lab.reslab(&format!("{eval} --channels 2"))
+        .refuses()
+        .says("1 or 3");
+}
+
+#[test]
 fn what_cannot_be_evaluated_is_told() {
     let lab = Lab::new();
     lab.reslab("export --model resnet8 --to colour.safetensors")
@@ -110,6 +127,9 @@ fn what_cannot_be_evaluated_is_told() {
         .refuses()
         .says("abc");
     lab.reslab("export --to x.safetensors")
+        .refuses()
+        .says("--model");
+    lab.reslab("export abc --classes 5 --to x.safetensors")
         .refuses()
         .says("--model");
 }

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, transfer};
+use crate::papers::{degradation, transfer, variants};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
-use crate::{FigureError, render};
+use crate::{FigureError, networks, render};
 
 /// A figure that can be drawn from the tables.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     let mut drawing = Drawing {
         files: Vec::new(),
         skipped: Vec::new(),
-        verdicts: claims::degradation::judge(tables),
+        verdicts: claims::fitting(tables),
     };
     for instrument in INSTRUMENT_FIGURES {
         let rows = tables.instruments.get(instrument.table);
@@ -120,6 +120,12 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
                 figure: name.into(),
                 reason,
             }),
+        }
+    }
+    if networks::apply(&tables.runs) {
+        draw_networks(tables, out, &mut drawing)?;
+        if networks::stand_alone(&tables.runs) {
+            return finish(drawing, out);
         }
     }
     match study::groups(&tables.runs) {
@@ -152,6 +158,26 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     finish(drawing, out)
 }
 
+/// Networks that differ in architecture, one figure for each combination of other settings.
+fn draw_networks(tables: &Tables, out: &Path, drawing: &mut Drawing) -> Result<(), FigureError> {
+    let name = "error-by-network";
+    let sets = match variants::error_by_network(tables) {
+        Ok(sets) => sets,
+        Err(reason) => vec![(String::new(), Err(reason))],
+    };
+    for (slug, figure) in sets.into_iter().take(MOST_GROUPS) {
+        let stem = stem(name, &slug);
+        match figure {
+            Ok(figure) => write_figure(&figure, out, &stem, &mut drawing.files)?,
+            Err(reason) => drawing.skipped.push(Skipped {
+                figure: stem,
+                reason,
+            }),
+        }
+    }
+    Ok(())
+}
+
 /// Writes the verdicts beside the figures.
 fn finish(mut drawing: Drawing, out: &Path) -> Result<Drawing, FigureError> {
     let path = out.join("verdicts.json");
@@ -161,12 +187,16 @@ fn finish(mut drawing: Drawing, out: &Path) -> Result<Drawing, FigureError> {
 }
 
 fn file_stem(spec: &Spec, group: &Group) -> String {
-    if group.slug.is_empty() {
-        spec.name.into()
+    stem(spec.name, &group.slug)
+}
+
+fn stem(name: &str, slug: &str) -> String {
+    if slug.is_empty() {
+        name.into()
     } else {
         // File systems end names at 255 bytes; the start of a long slug tells enough.
-        let slug: String = group.slug.chars().take(120).collect();
-        format!("{}--{slug}", spec.name)
+        let slug: String = slug.chars().take(120).collect();
+        format!("{name}--{slug}")
     }
 }
 

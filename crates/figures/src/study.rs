@@ -159,8 +159,16 @@ fn unit(table: &Table) -> &'static str {
 
 /// The settings besides depth, kind and seed that take more than one value.
 fn other_settings(runs: &Table) -> Vec<String> {
+    let own = ["model_depth", "model_residual"];
+    let mut others = varying(runs);
+    others.retain(|name| !own.contains(&name.as_str()));
+    others
+}
+
+/// The settings besides the seed that take more than one value.
+pub(crate) fn varying(runs: &Table) -> Vec<String> {
     let fixed = runs_fixed();
-    let own = ["model_depth", "model_residual", "seed", "data_root"];
+    let own = ["seed", "data_root"];
     runs.schema
         .columns
         .iter()
@@ -171,7 +179,7 @@ fn other_settings(runs: &Table) -> Vec<String> {
 }
 
 /// Only how a network is trained may follow from the network; data and architecture never do.
-fn may_follow(column: &str) -> bool {
+pub(crate) fn may_follow(column: &str) -> bool {
     column.starts_with("train_") || column.starts_with("init_")
 }
 
@@ -183,7 +191,7 @@ fn follows_from_network(runs: &Table, column: &str) -> bool {
 }
 
 /// The dotted path of a setting, from the meaning that `results` gives its column.
-fn path(runs: &Table, column: &str) -> String {
+pub(crate) fn path(runs: &Table, column: &str) -> String {
     let meaning = runs.schema.column(column).map_or("", |c| &c.meaning);
     match meaning.split('`').nth(1) {
         Some(path) if path.replace(['.', '-'], "_") == column => path.to_string(),
@@ -199,7 +207,7 @@ fn shown(value: &Cell) -> String {
     }
 }
 
-fn label(runs: &Table, columns: &[&str], key: &[Cell]) -> String {
+pub(crate) fn label(runs: &Table, columns: &[&str], key: &[Cell]) -> String {
     let parts: Vec<String> = columns
         .iter()
         .zip(key)
@@ -208,7 +216,7 @@ fn label(runs: &Table, columns: &[&str], key: &[Cell]) -> String {
     parts.join(", ")
 }
 
-fn slug(label: &str) -> String {
+pub(crate) fn slug(label: &str) -> String {
     let mut slug = String::new();
     for character in label.chars() {
         if character.is_alphanumeric() || character == '.' && slug.ends_with(char::is_numeric) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reslab_results::schema::{epochs, layers, runs};
+use reslab_results::schema::{epochs, layers, runs, runs_fixed};
 use reslab_results::{Cell, ColumnSpec, Kind, Table};
 
 use crate::tables::Tables;
@@ -60,7 +60,8 @@ impl Synthetic {
     pub fn tables(&self) -> Tables {
         let mut columns: Vec<ColumnSpec> = Vec::new();
         for (name, cell) in self.runs.iter().flat_map(|(settings, ..)| &settings.0) {
-            if columns.iter().all(|column| column.name != *name) {
+            let fixed = runs_fixed().index(name).is_some();
+            if !fixed && columns.iter().all(|column| column.name != *name) {
                 let kind = cell.kind().unwrap_or(Kind::Text);
                 columns.push(ColumnSpec::new(name, kind, "", "A setting."));
             }

@@ -11,7 +11,8 @@ pub(super) const EVAL_EXAMPLES: &str = "\
 Examples:
   reslab eval --model resnet20 --weights resnet20.th --data cifar10 --normalize imagenet
   reslab eval --model resnet20 --weights net.safetensors --data cifar10 --json
-  reslab eval --model resnet32 --weights net.pt --data cifar10 --limit 1000 --split train";
+  reslab eval --model resnet32 --weights net.pt --data cifar10 --limit 1000 --split train
+  reslab eval --model resnet20 --weights net.th --data fashion-mnist --channels 3 --pad 32";
 
 /// Arguments of `reslab eval`.
 #[derive(Debug, Args)]
@@ -48,6 +49,12 @@ pub struct EvalArguments {
     /// Side in pixels to resize to; an image folder needs one.
     #[arg(long, value_name = "PIXELS", value_parser = positive)]
     pub resize: Option<usize>,
+    /// Side in pixels to put the images amid black to, after resizing.
+    #[arg(long, value_name = "PIXELS", value_parser = positive)]
+    pub pad: Option<usize>,
+    /// Channels: 3 repeats those of grey images; an image folder is read with 1 or 3.
+    #[arg(long, value_name = "N", value_parser = positive)]
+    pub channels: Option<usize>,
     /// Images of a batch. Never changes who is wrong.
     #[arg(long, value_name = "N", default_value = "256", value_parser = positive)]
     pub batch: usize,
@@ -102,11 +109,11 @@ pub struct ExportArguments {
         conflicts_with = "weights"
     )]
     pub seed: u64,
-    /// Size of an image (that of the family's papers: 3,32,32 for resnet20).
-    #[arg(long, value_name = "C,H,W|N", value_parser = input_size)]
+    /// Size of an image, or length of a vector (that of the family's papers: 3,32,32 for resnet20).
+    #[arg(long, value_name = "C,H,W|N", value_parser = input_size, requires = "model")]
     pub input: Option<InputSize>,
     /// Number of classes (that of the family's papers).
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, requires = "model")]
     pub classes: Option<usize>,
     #[command(flatten)]
     pub place: Place,

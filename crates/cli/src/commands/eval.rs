@@ -90,6 +90,8 @@ fn data_settings(arguments: &EvalArguments) -> Result<DataSettings, Failure> {
         name: arguments.data.parse().map_err(failure)?,
         root: arguments.data_root.clone(),
         resize: arguments.resize,
+        pad: arguments.pad,
+        channels: arguments.channels,
         normalize: arguments.normalize.parse().map_err(failure)?,
         ..DataSettings::default()
     };

@@ -6,8 +6,8 @@
 
 use reslab_results::statistics::{self, Summary};
 
+use super::pairs::{certainty, signed, undecided};
 use super::{Status, Verdict, is_higher, is_not_higher};
-use crate::axes::number;
 use crate::study::{self, Group, Run};
 use crate::tables::Tables;
 
@@ -160,15 +160,7 @@ fn sentence(group: &Group, comparison: &Comparison, kind: &str, error: &str) -> 
     let mut words = match comparison.estimate {
         None => format!("No seed has both a {kind} {shallow} and a {kind} {deep} with {error}."),
         Some(estimate) => {
-            let certainty = match estimate.interval {
-                Some((low, high)) => format!(
-                    "95 % interval {} to {}, {} seeds",
-                    signed(low),
-                    signed(high),
-                    estimate.n
-                ),
-                None => "one seed, no interval".into(),
-            };
+            let certainty = certainty(&estimate);
             format!(
                 "{error} of {kind} {deep} minus {kind} {shallow}: {} points ({certainty}).",
                 signed(estimate.mean)
@@ -189,16 +181,6 @@ fn sentence(group: &Group, comparison: &Comparison, kind: &str, error: &str) -> 
     words
 }
 
-/// A fraction in percentage points, with its sign.
-fn signed(fraction: f64) -> String {
-    let points = number(100.0 * fraction, 1);
-    if points.starts_with('−') || points == "0.0" {
-        points
-    } else {
-        format!("+{points}")
-    }
-}
-
 fn verdict(
     (claim, title): (&str, &str),
     group: &Group,
@@ -217,20 +199,6 @@ fn verdict(
         high: interval.map(|i| i.1),
         n: comparison.estimate.map_or(0, |e| e.n),
         sentence,
-    }
-}
-
-fn undecided((claim, title): &(&str, &str), setting: &str, sentence: &str) -> Verdict {
-    Verdict {
-        claim: (*claim).into(),
-        title: (*title).into(),
-        setting: setting.into(),
-        status: Status::Undecided,
-        effect: None,
-        low: None,
-        high: None,
-        n: 0,
-        sentence: sentence.into(),
     }
 }
 

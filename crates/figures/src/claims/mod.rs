@@ -3,12 +3,17 @@
 //! The rules, with their thresholds and why, are in `docs/figures.md`.
 
 pub mod degradation;
+mod pairs;
+pub mod transfer;
+pub mod variants;
 
 use std::fmt;
 
 use reslab_results::statistics::Summary;
 use serde::Serialize;
 
+use crate::networks;
+use crate::papers;
 use crate::tables::Tables;
 
 /// A difference of errors below one percentage point counts as none.
@@ -79,12 +84,25 @@ impl fmt::Display for Verdict {
 pub fn judge(name: &str, tables: &Tables) -> Option<Vec<Verdict>> {
     match name {
         "degradation" => Some(degradation::judge(tables)),
+        "transfer" => Some(transfer::judge(tables)),
+        "variants" => Some(variants::judge(tables)),
         _ => None,
     }
 }
 
 /// The names [`judge`] knows.
-pub const JUDGES: [&str; 1] = ["degradation"];
+pub const JUDGES: [&str; 3] = ["degradation", "transfer", "variants"];
+
+/// The verdicts on the claims that fit what varies between the runs.
+pub fn fitting(tables: &Tables) -> Vec<Verdict> {
+    if papers::transfer::applies(tables) {
+        transfer::judge(tables)
+    } else if networks::stand_alone(&tables.runs) {
+        variants::judge(tables)
+    } else {
+        degradation::judge(tables)
+    }
+}
 
 /// A claim that a difference is above zero.
 fn is_higher(estimate: Option<Summary>) -> Status {

@@ -2,3 +2,4 @@
 
 pub mod degradation;
 pub mod transfer;
+pub mod variants;

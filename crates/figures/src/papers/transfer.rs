@@ -16,7 +16,7 @@ use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
 
-const EXAMPLES: &str = "data_train_limit";
+pub(crate) const EXAMPLES: &str = "data_train_limit";
 const WEIGHTS: &str = "init_weights_sha256";
 const BLOCKS: &str = "train_freeze_blocks";
 
@@ -38,9 +38,12 @@ const SEED_RADIUS: f64 = 2.4;
 
 /// How a run starts. In the order of the legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Start {
+pub(crate) enum Start {
+    /// Fresh weights.
     Scratch,
+    /// Given weights, and nothing frozen.
     Tuned,
+    /// Given weights; the stem and so many blocks frozen.
     Frozen(i64),
 }
 
@@ -95,7 +98,7 @@ pub fn error_by_examples(tables: &Tables) -> Result<Figure, String> {
 }
 
 /// Refuses runs that differ in more than the figure compares.
-fn one_question(tables: &Tables) -> Result<(), String> {
+pub(crate) fn one_question(tables: &Tables) -> Result<(), String> {
     let (runs, fixed) = (&tables.runs, runs_fixed());
     let others = runs
         .schema
@@ -118,7 +121,8 @@ fn one_question(tables: &Tables) -> Result<(), String> {
     }
 }
 
-fn start(row: Row<'_>) -> Start {
+/// How the run of a row starts.
+pub(crate) fn start(row: Row<'_>) -> Start {
     match (row.text(WEIGHTS), row.integer(BLOCKS)) {
         (None, _) => Start::Scratch,
         (Some(_), None) => Start::Tuned,

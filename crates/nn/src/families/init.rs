@@ -62,7 +62,7 @@ pub struct InitSettings {
     /// Scales every residual branch by depth.
     pub branch_scale: BranchScale,
     /// A file of weights to start from instead: PyTorch's or safetensors. A relative path begins
-    /// at the experiment file.
+    /// at the folder of the experiment file; where nothing is there, at `RESLAB_DATA`.
     pub weights: Option<PathBuf>,
     /// SHA-256 of that file. Filled in when the plan is made, so that another file is another run;
     /// written down, it pins the file.

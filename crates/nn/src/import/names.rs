@@ -72,7 +72,11 @@ fn renumbered(token: &str, from: &str, to: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
+    use super::super::last_linear;
     use super::*;
+    use crate::families::{EXAMPLES, build, named};
 
     #[test]
     fn names_of_the_same_layer_have_one_form() {
@@ -107,6 +111,23 @@ mod tests {
         });
         let distinct: std::collections::BTreeSet<&String> = forms.iter().collect();
         assert_eq!(distinct.len(), forms.len(), "{forms:?}");
+    }
+
+    #[test]
+    fn the_layers_of_every_family_keep_apart() {
+        for name in EXAMPLES {
+            let settings = named(name).expect("a known name");
+            let (input, classes) = settings.family.usual_data();
+            let network = build(&settings, input, classes).expect("its usual data fit");
+            let head = last_linear(&network);
+            assert!(head.is_some(), "{name}");
+            let layout = &network.layout;
+            let mut forms = HashMap::new();
+            for entry in layout.parameters.iter().chain(&layout.state) {
+                let other = forms.insert(canonical(&entry.name, head), &entry.name);
+                assert_eq!(other, None, "{} in {name}", entry.name);
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use reslab_nn::speed::{MemoryUse, Work, memory_use};
 use serde_json::json;
 
 use super::super::models::sides;
-use super::{megabytes, network, threads};
+use super::{megabytes, network};
 use crate::arguments::MemoryArguments;
 use crate::message::Failure;
 use crate::output;
@@ -18,7 +18,7 @@ pub fn memory(arguments: &MemoryArguments) -> Result<(), Failure> {
     } else {
         Work::Training
     };
-    let pool = threads(arguments.threads)?;
+    let pool = output::threads(arguments.threads)?;
     let found = pool
         .install(|| memory_use(&network, work, arguments.batch))
         .map_err(|error| Failure::from_error(&error))?;

@@ -4,7 +4,6 @@ mod kernels;
 mod memory;
 mod steps;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use reslab_nn::families::WrittenModel;
 use reslab_nn::network::Network;
 
@@ -31,15 +30,6 @@ fn network(arguments: &NetworkArguments) -> Result<Network, Failure> {
         ..WrittenModel::default()
     };
     build(&written, arguments.input, arguments.classes)
-}
-
-/// So many threads, or one for each core.
-fn threads(wanted: Option<usize>) -> Result<ThreadPool, Failure> {
-    let mut pool = ThreadPoolBuilder::new();
-    if let Some(threads) = wanted {
-        pool = pool.num_threads(threads);
-    }
-    pool.build().map_err(|error| Failure::from_error(&error))
 }
 
 fn megabytes(bytes: usize) -> f64 {

@@ -6,7 +6,7 @@ use reslab_sweep::cost::forward_multiply_adds;
 use serde_json::{Value, json};
 
 use super::super::models::sides;
-use super::{megabytes, network, threads};
+use super::{megabytes, network};
 use crate::arguments::StepArguments;
 use crate::message::Failure;
 use crate::output;
@@ -21,7 +21,7 @@ pub fn steps(arguments: &StepArguments, work: Work) -> Result<(), Failure> {
 }
 
 fn alone(arguments: &StepArguments, work: Work, network: &Network) -> Result<(), Failure> {
-    let pool = threads(arguments.threads)?;
+    let pool = output::threads(arguments.threads)?;
     let seconds = pool
         .install(|| {
             let mut workload = Workload::new(network, work, arguments.batch)?;
