@@ -9,12 +9,16 @@ place in the table stays empty.
 from peers import Case, parser, run
 
 CASES = [
-    Case("train", "preact-bottleneck29", batch=64, torch_model="bottleneck29"),
+    Case("train", "preact-resnet164", batch=64, torch_model="bottleneck164", steps=6),
     Case("train", "wrn-16-4", batch=64),
-    Case("train", "resnext29_8x16d", batch=32),
-    Case("train", "resnet18", batch=32, size="3,64,64"),
+    Case("train", "resnext29_8x16d", batch=32, steps=6),
+    Case("train", "resnext29_8x16d", batch=64, steps=6),
+    Case("train", "resnet18", batch=32, size="3,64,64", classes=1000),
+    Case("train", "resnet18", batch=64, size="3,64,64", classes=1000),
     Case("eval", "wrn-16-4", batch=64),
-    Case("eval", "resnet18", batch=32, size="3,64,64"),
+    Case("eval", "resnext29_8x16d", batch=64),
+    Case("eval", "resnet18", batch=32, size="3,64,64", classes=1000),
+    Case("eval", "resnet18", batch=64, size="3,64,64", classes=1000),
 ]
 
 if __name__ == "__main__":

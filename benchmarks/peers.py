@@ -15,10 +15,10 @@ HERE = Path(__file__).resolve().parent
 class Case:
     """One thing to measure: `work` is train, eval, memory or memory-eval."""
 
-    def __init__(self, work, model, batch=128, threads=2, size="3,32,32", width=None, torch_model=None,
-                 candle=False, steps=10):
+    def __init__(self, work, model, batch=128, threads=2, size="3,32,32", width=None, classes=None,
+                 torch_model=None, candle=False, steps=10):
         self.work, self.model, self.batch, self.threads = work, model, batch, threads
-        self.size, self.width, self.steps = size, width, steps
+        self.size, self.width, self.classes, self.steps = size, width, classes, steps
         self.torch_model, self.candle = torch_model or model, candle
 
     @property
@@ -29,8 +29,9 @@ class Case:
 
     def arguments(self, model):
         width = ["--width", str(self.width)] if self.width else []
+        classes = ["--classes", str(self.classes)] if self.classes else []
         return ["--model", model, "--batch", str(self.batch), "--threads", str(self.threads),
-                "--input", self.size, *width]
+                "--input", self.size, *width, *classes]
 
     @property
     def is_memory(self):

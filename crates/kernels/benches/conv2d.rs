@@ -7,7 +7,9 @@ use std::fmt;
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use reslab_kernels::conv2d::Tap;
-use reslab_kernels::conv2d::backward_weight::{Pair, Strip, add_strip};
+use reslab_kernels::conv2d::backward_weight::{
+    BLOCK_PIXEL, Pair, Strip, add_strip, reads_transposed,
+};
 use reslab_kernels::conv2d::row::{Row, row};
 use reslab_kernels::{Isa, LANES};
 
@@ -128,13 +130,18 @@ fn weight_gradient(bencher: Bencher<'_, '_>, case: Case) {
             gradient: at % rows * case.side * pixel,
         })
         .collect();
+    let (column, block) = match reads_transposed(case.channels) {
+        true => (BLOCK_PIXEL, case.row_len() / (case.channels / LANES)),
+        false => (pixel, 0),
+    };
     let strip = Strip {
         in_channels: case.channels,
         out_channels: case.channels,
         kernel,
         pixels: case.side,
-        in_step: pixel,
-        column: pixel,
+        in_step: column,
+        column,
+        block,
         out_step: pixel,
     };
     bencher.counter(case.flops(rows)).bench_local(|| {

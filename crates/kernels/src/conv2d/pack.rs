@@ -34,20 +34,29 @@ fn pack(
     packed: &mut [f32],
     weight: impl Fn(usize, usize, usize) -> f32,
 ) {
-    let mut to = packed.iter_mut();
     let mut first = 0;
     while first < outputs {
         let width = tile_width(outputs - first, tile);
-        for place in 0..places {
-            for input in 0..inputs {
-                for (output, to) in (first..first + width).zip(&mut to) {
-                    *to = weight(output, input, place);
+        let packed = &mut packed[first * inputs * places..][..width * inputs * places];
+        // Few inputs at a time, all places of them: so the weight, in which places lie side by
+        // side, is read from the nearest cache.
+        for first_in in (0..inputs).step_by(GATHERED) {
+            let some = first_in..(first_in + GATHERED).min(inputs);
+            for place in 0..places {
+                let to = &mut packed[(place * inputs + first_in) * width..][..some.len() * width];
+                for (input, to) in some.clone().zip(to.chunks_exact_mut(width)) {
+                    for (output, to) in (first..first + width).zip(to) {
+                        *to = weight(output, input, place);
+                    }
                 }
             }
         }
         first += width;
     }
 }
+
+/// Input channels whose weights are packed at a time.
+const GATHERED: usize = 16;
 
 /// Packs a weight `(out, in / groups, k, k)` for the forward pass. With `scale`, output channel `o`
 /// is multiplied by `scale[o]` (batch norm folded into the convolution).

@@ -1,4 +1,4 @@
-//! One row of output pixels: the register kernel.
+//! One or several rows of output pixels: the register kernel.
 //!
 //! A tile of `P` pixels × `K` channels × 16 images is kept in registers while taps and input
 //! channels run: `P` loads of images and `K` broadcast weights feed `P K` fused multiply-adds.
@@ -23,6 +23,17 @@ pub struct Row {
     pub in_step: usize,
     /// Floats from one output pixel to the next.
     pub out_step: usize,
+}
+
+/// One of several rows that are written together: its taps among all, and its first output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// First of its taps.
+    pub first_tap: usize,
+    /// How many there are.
+    pub taps: usize,
+    /// Offset of its first output pixel, in floats.
+    pub output: usize,
 }
 
 /// Sums over pixels of what is written, lane by lane: for each channel 16 sums of `y − shift` and
@@ -66,6 +77,27 @@ pub fn row(
     output: &mut [f32],
     sums: Option<Sums<'_>>,
 ) {
+    let span = Span {
+        first_tap: 0,
+        taps: taps.len(),
+        output: 0,
+    };
+    rows(isa, row, input, taps, &[span], weights, bias, output, sums);
+}
+
+/// Writes several rows, of one or of several groups of images, for each tile of channels: weights
+/// that no near cache holds are read once for all of them.
+pub fn rows(
+    isa: Isa,
+    row: Row,
+    input: &[f32],
+    taps: &[Tap],
+    spans: &[Span],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    output: &mut [f32],
+    sums: Option<Sums<'_>>,
+) {
     if row.pixels == 0 {
         return;
     }
@@ -83,7 +115,16 @@ pub fn row(
         "packed weights"
     );
     let end = (row.pixels - 1) * row.out_step + row.out_channels * LANES;
-    assert!(end <= output.len(), "a row longer than its output");
+    for span in spans {
+        assert!(
+            span.first_tap + span.taps <= taps.len(),
+            "a row past the taps"
+        );
+        assert!(
+            span.output + end <= output.len(),
+            "a row longer than its output"
+        );
+    }
     assert!(
         bias.is_none_or(|b| b.len() == row.out_channels),
         "one bias a channel"
@@ -92,7 +133,7 @@ pub fn row(
         row,
         input: input.as_ptr(),
         taps: taps.as_ptr(),
-        tap_count: taps.len(),
+        tap_count: 0,
         weights: weights.as_ptr(),
         bias: bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
         output: output.as_mut_ptr(),
@@ -116,29 +157,34 @@ pub fn row(
         raw.sum = sums.sum.as_mut_ptr();
         raw.square = sums.square.as_mut_ptr();
     }
-    dispatch!(isa, all_tiles(raw: Raw));
+    dispatch!(isa, all_tiles(raw: Raw, spans: &[Span]));
 }
 
 #[inline(always)]
-unsafe fn all_tiles<V: Vector>(raw: Raw) {
-    for part in 0..V::PARTS {
-        let mut channel = 0;
-        while channel < raw.row.out_channels {
-            let width = tile_width(raw.row.out_channels - channel, V::TILE);
-            let at = Place {
-                channel,
-                lane: part * V::LANES,
+unsafe fn all_tiles<V: Vector>(raw: Raw, spans: &[Span]) {
+    let mut channel = 0;
+    while channel < raw.row.out_channels {
+        let width = tile_width(raw.row.out_channels - channel, V::TILE);
+        for span in spans {
+            let raw = Raw {
+                taps: raw.taps.add(span.first_tap),
+                tap_count: span.taps,
+                output: raw.output.add(span.output),
+                ..raw
             };
-            match (width, V::LANES) {
-                (8, _) => pixels::<V, 8, 3>(&raw, at),
-                (4, 16) => pixels::<V, 4, 6>(&raw, at),
-                (4, _) => pixels::<V, 4, 2>(&raw, at),
-                (2, 16) => pixels::<V, 2, 6>(&raw, at),
-                (2, _) => pixels::<V, 2, 4>(&raw, at),
-                _ => pixels::<V, 1, 6>(&raw, at),
+            for lane in (0..LANES).step_by(V::LANES) {
+                let at = Place { channel, lane };
+                match (width, V::LANES) {
+                    (8, _) => pixels::<V, 8, 3>(&raw, at),
+                    (4, 16) => pixels::<V, 4, 6>(&raw, at),
+                    (4, _) => pixels::<V, 4, 2>(&raw, at),
+                    (2, 16) => pixels::<V, 2, 6>(&raw, at),
+                    (2, _) => pixels::<V, 2, 4>(&raw, at),
+                    _ => pixels::<V, 1, 6>(&raw, at),
+                }
             }
-            channel += width;
         }
+        channel += width;
     }
 }
 

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::backward_weight::{Pair, Strip, add_strip, reads_transposed, transpose};
-use super::row::{Row, Sums, row};
+use super::backward_weight::{BLOCK_PIXEL, Pair, Strip, add_strip, reads_transposed, transpose};
+use super::row::{Row, Span, Sums, row, rows};
 use super::*;
 use crate::{Isa, LANES};
 
@@ -136,17 +136,29 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
     let turned = reads_transposed(s.group_in());
     if turned {
         let from = padded.clone();
-        transpose(isa, s.in_channels, &from, &mut padded);
+        let rows = from.chunks_exact(from.len() / s.height);
+        for (row, to) in rows.zip(padded.chunks_exact_mut(from.len() / s.height)) {
+            transpose(
+                isa,
+                s.in_channels,
+                row,
+                row.len() / (s.in_channels / LANES),
+                to,
+            );
+        }
     }
     let pixel = s.in_channels * LANES;
     let row_len = (s.width + 2 * s.padding) * pixel;
+    let column = if turned { BLOCK_PIXEL } else { pixel };
+    let block = (s.width + 2 * s.padding) * BLOCK_PIXEL;
     let strip = Strip {
         in_channels: s.group_in(),
         out_channels: s.group_out(),
         kernel: s.kernel,
         pixels: s.out_width(),
-        in_step: s.stride * pixel,
-        column: pixel,
+        in_step: s.stride * column,
+        column,
+        block,
         out_step: s.out_channels * LANES,
     };
     let mut packed = vec![0.0; s.weight_len()];
@@ -157,7 +169,12 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
         {
             let source = (y * s.stride + kernel_row).checked_sub(s.padding);
             if let Some(source) = source.filter(|&r| r < s.height) {
-                let first = group * s.group_in() * if turned { 1 } else { LANES };
+                let first = group * s.group_in();
+                let first = if turned {
+                    first / LANES * block
+                } else {
+                    first * LANES
+                };
                 pairs.push(Pair {
                     kernel_row,
                     input: source * row_len + first,
@@ -180,12 +197,12 @@ fn weight_gradient(isa: Isa, s: &Conv2dShape, input: &[f32], gradient: &[f32]) -
 }
 
 fn shapes() -> impl Strategy<Value = Conv2dShape> {
-    let channels = prop_oneof![1usize..10, Just(16), Just(24), Just(32)];
+    let channels = prop_oneof![1usize..10, Just(16), Just(24), Just(32), Just(48)];
     (
         channels.clone(),
         channels,
         1usize..9,
-        1usize..9,
+        1usize..40,
         1usize..6,
         1usize..3,
         0usize..3,
@@ -229,6 +246,47 @@ proptest! {
         });
         for &isa in Isa::available() {
             assert_close(isa, "output", &forward(isa, &s, &input, &weight, &bias), &want, 16.0);
+        }
+    }
+
+    #[test]
+    fn rows_together_are_those_one_by_one(
+        (inputs, outputs, pixels) in (1usize..20, 1usize..20, 1usize..8),
+        taps in prop::collection::vec((0usize..9, 0usize..50), 0..30),
+        cuts in prop::collection::vec(0usize..=30, 1..6),
+        seed in any::<u32>(),
+    ) {
+        let s = Row { in_channels: inputs, out_channels: outputs, places: 9, pixels,
+            in_step: inputs * LANES, out_step: outputs * LANES };
+        let taps: Vec<Tap> = taps.into_iter()
+            .map(|(place, at)| Tap { input: at * LANES, place })
+            .collect();
+        let (input, weight) =
+            (numbers((50 + pixels * inputs) * LANES, seed), numbers(9 * inputs * outputs, seed ^ 1));
+        let bias = numbers(outputs, seed ^ 2);
+        let row_len = pixels * outputs * LANES;
+        let spans: Vec<Span> = cuts.iter().enumerate().map(|(at, &cut)| {
+            let first_tap = cut.min(taps.len());
+            Span { first_tap, taps: (taps.len() - first_tap).min(at * 4), output: at * row_len }
+        }).collect();
+        for &isa in Isa::available() {
+            let mut sums = [0, 1].map(|_| vec![0.0; 2 * outputs * LANES]);
+            let mut found = [0, 1].map(|_| vec![f32::NAN; spans.len() * row_len]);
+            let [together, one_by_one] = &mut found;
+            let [sum, square] = sums[0].chunks_exact_mut(outputs * LANES).collect::<Vec<_>>()
+                .try_into().unwrap();
+            let gathered = Sums { shift: &bias, sum, square };
+            rows(isa, s, &input, &taps, &spans, &weight, Some(&bias), together, Some(gathered));
+            for span in &spans {
+                let [sum, square] = sums[1].chunks_exact_mut(outputs * LANES).collect::<Vec<_>>()
+                    .try_into().unwrap();
+                let gathered = Sums { shift: &bias, sum, square };
+                let taps = &taps[span.first_tap..][..span.taps];
+                let to = &mut one_by_one[span.output..][..row_len];
+                row(isa, s, &input, taps, &weight, Some(&bias), to, Some(gathered));
+            }
+            prop_assert_eq!(together, one_by_one, "{}", isa);
+            prop_assert_eq!(&sums[0], &sums[1], "{}", isa);
         }
     }
 

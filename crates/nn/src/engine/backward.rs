@@ -23,19 +23,19 @@ pub(super) fn run(
     shard: &mut Shard,
     worker: &mut Worker,
 ) {
-    let flat = match &step.kind {
+    let together = match &step.kind {
         Kind::Conv { op, .. } => match &cx.plan.program.ops[*op] {
             Op::Conv(conv) => {
                 let bias = conv.bias.map_or(0, |bias| bias.len);
                 shard.parts[part..part + conv.shape.weight_len() + bias].fill(0.0);
-                conv.flat
+                conv.flat || conv.whole
             }
             _ => false,
         },
         Kind::Sum(sum) => sum.flat,
         _ => false,
     };
-    for frame in frames(flat, images) {
+    for frame in frames(together, images) {
         worker.lanes[..2 * step.lanes * LANES].fill(0.0);
         match &step.kind {
             Kind::Conv { op, from, deliver } => {
@@ -122,17 +122,26 @@ impl ConvPass<'_> {
     ) {
         let geometry = Geometry::new(self.conv, self.frame.groups);
         let strip = geometry.strip_rows();
-        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
-        inputs.clear_margins(&mut worker.inputs, geometry.shape.width * geometry.pixel);
-        gradients.clear_margins(
-            &mut worker.gradients,
+        let (inputs, gradients) = (geometry.weight_ring(strip), geometry.gradient_ring());
+        let (row, out_row) = (
+            geometry.shape.width * geometry.pixel,
             geometry.out_width * geometry.out_pixel,
         );
+        for group in 0..if self.conv.whole {
+            self.frame.groups
+        } else {
+            1
+        } {
+            inputs.clear_margins(&mut worker.inputs[group * inputs.len()..], row);
+            gradients.clear_margins(&mut worker.gradients[group * gradients.len()..], out_row);
+        }
         let out_channels = self.conv.shape.out_channels;
         if self.conv.bias.is_some() {
             worker.other_lanes[..2 * out_channels * LANES].fill(0.0);
         }
-        if self.conv.tiled {
+        if self.conv.whole {
+            self.run_whole(&geometry, delivery, arena, shard, worker);
+        } else if self.conv.tiled {
             self.run_tiled(&geometry, delivery, arena, shard, worker);
         } else {
             self.run_rows(&geometry, delivery, arena, shard, worker);
@@ -153,19 +162,19 @@ impl ConvPass<'_> {
     ) {
         let height = self.conv.shape.out_height();
         let strip = geometry.strip_rows();
-        let (inputs, gradients) = (geometry.input_ring(strip), geometry.gradient_ring());
+        let (inputs, gradients) = (geometry.weight_ring(strip), geometry.gradient_ring());
         let (mut filled, mut delivered) = (0, 0);
         for first in (0..height).step_by(strip) {
             let rows = first..(first + strip).min(height);
             for y in rows.clone() {
-                self.fill_gradient(geometry, gradients, y, arena, worker);
+                self.fill_gradient(geometry, (gradients, 0), y, arena, worker);
             }
             while filled < geometry.rows_needed(rows.end - 1) {
-                self.fill_input(geometry, inputs, filled, arena, worker);
+                self.fill_input(geometry, (inputs, 0), filled, arena, worker);
                 filled += 1;
             }
-            geometry.pairs(rows.clone(), inputs, gradients, &mut worker.pairs);
-            self.add_weight_gradient(geometry, shard, worker);
+            geometry.pairs(rows.clone(), inputs, gradients, 1, &mut worker.pairs);
+            self.add_weight_gradient(geometry, inputs, shard, worker);
             if let Some(delivery) = delivery {
                 while delivered < geometry.rows_complete(rows.end) {
                     self.input_gradient_row(geometry, gradients, delivered, worker);
@@ -202,18 +211,18 @@ impl ConvPass<'_> {
         }
     }
 
-    /// Brings row `y` of the output's gradient into the ring, before the norm if there is one.
+    /// Brings row `y` of the output's gradient into the ring at `at`, before the norm if there is one.
     pub(super) fn fill_gradient(
         self,
         geometry: &Geometry,
-        ring: Ring,
+        (ring, at): (Ring, usize),
         y: usize,
         arena: &[f32],
         worker: &mut Worker,
     ) {
         let Context { plan, numbers, .. } = self.cx;
         let from = &arena[plan.gradient_row(self.from, self.frame, y)];
-        let to = &mut worker.gradients[ring.row(y) + ring.margin..][..from.len()];
+        let to = &mut worker.gradients[at + ring.row(y) + ring.margin..][..from.len()];
         match self.from {
             Gradient::Tensor(_) => to.copy_from_slice(from),
             Gradient::Norm(norm) => {
@@ -231,27 +240,28 @@ impl ConvPass<'_> {
         }
     }
 
-    /// Brings input row `y` into the ring, as the weight gradient's kernel reads it.
+    /// Brings input row `y` into the ring at `at`, as the weight gradient's kernel reads it.
     pub(super) fn fill_input(
         self,
         geometry: &Geometry,
-        ring: Ring,
+        (ring, at): (Ring, usize),
         y: usize,
         arena: &[f32],
         worker: &mut Worker,
     ) {
         let len = geometry.shape.width * geometry.pixel;
-        let to = &mut worker.inputs[ring.row(y) + ring.margin..][..len];
-        let channels = self.conv.shape.in_channels;
+        let to = &mut worker.inputs[at + ring.row(y) + ring.margin..];
+        let (channels, block) = (self.conv.shape.in_channels, ring.block());
         if geometry.transposed() && self.conv.input.is_plain() && self.frame.live == LANES {
             let row = &arena[self.cx.plan.row(self.conv.input.tensor, self.frame, y)];
-            transpose(self.cx.plan.isa, channels, row, to);
+            transpose(self.cx.plan.isa, channels, row, block, to);
         } else if geometry.transposed() {
             let row = &mut worker.row[..len];
             view_row(self.cx, self.conv.input, self.frame, y, arena, row);
             clear_dead(row, self.frame);
-            transpose(self.cx.plan.isa, channels, row, to);
+            transpose(self.cx.plan.isa, channels, row, block, to);
         } else {
+            let to = &mut to[..len];
             view_row(self.cx, self.conv.input, self.frame, y, arena, to);
             clear_dead(to, self.frame);
         }
@@ -260,17 +270,17 @@ impl ConvPass<'_> {
     pub(super) fn add_weight_gradient(
         self,
         geometry: &Geometry,
+        inputs: Ring,
         shard: &mut Shard,
         worker: &Worker,
     ) {
         let shape = &self.conv.shape;
         let group_weights = shape.weight_len() / shape.groups;
-        let image = if geometry.transposed() { 1 } else { LANES };
         for group in 0..shape.groups {
             add_strip(
                 self.cx.plan.isa,
-                geometry.strip(),
-                &worker.inputs[group * shape.group_in() * image..],
+                geometry.strip(inputs),
+                &worker.inputs[geometry.weight_group(inputs, group)..],
                 &worker.gradients[group * shape.group_out() * LANES..],
                 &worker.pairs,
                 &mut shard.parts[self.part + group * group_weights..][..group_weights],

@@ -186,6 +186,7 @@ impl Compiler {
             fused: None,
             flat,
             tiled: winograd::pays(&shape),
+            whole: !flat && whole_pays(&shape),
             packed: program.packed,
             bias_at: program.bias_channels,
             propagates: false,
@@ -397,6 +398,14 @@ impl Compiler {
         let sum = self.sum(terms, nonlinearity(activation), shape);
         self.layers(rest, View::plain(sum))
     }
+}
+
+/// Whether a direct convolution does better with all its rows at once: its weight fits no near
+/// cache, what it reads and writes does.
+fn whole_pays(shape: &Conv2dShape) -> bool {
+    let read = shape.height * shape.width * shape.in_channels;
+    let written = shape.out_height() * shape.out_width() * shape.out_channels;
+    !winograd::pays(shape) && shape.weight_len() >= 1 << 17 && read.max(written) <= 1 << 13
 }
 
 fn adapter(option_a: &SubsamplePad) -> Adapter {

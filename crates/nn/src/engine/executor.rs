@@ -1,6 +1,6 @@
 //! Runs a program over a batch: shards in parallel, phase by phase.
 
-use std::sync::Mutex;
+use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
@@ -21,17 +21,21 @@ use crate::network::Network;
 /// small layers have more than one vector of images to work on.
 const SMALL_ACTIVATION: usize = 256;
 
+/// Numbers in the weights from which on two groups make a shard, so that they are read and their
+/// gradients are put together half as often; and the least batch for which that leaves enough
+/// shards to share out.
+const LARGE_WEIGHTS: usize = 1 << 22;
+const LARGE_BATCH: usize = 64;
+
 /// One way of running a network: for training or for evaluation.
 pub(super) struct Executor {
     pub plan: Plan,
     pub phases: Vec<Phase>,
     pub numbers: Numbers,
-    pub shards: Vec<Mutex<Shard>>,
+    pub shards: Vec<RwLock<Shard>>,
     /// Where each shard's arena lies.
     bases: Vec<Base>,
     pub workers: Vec<Worker>,
-    /// Parts of weight gradients, summed over the shards.
-    pub parts: Buffer,
     /// Whether steps find out about layers for the instruments.
     pub observed: bool,
     /// For each block, where its output's squared gradient norm is recorded.
@@ -54,7 +58,10 @@ impl Executor {
             .map(|t| t.shape.len())
             .max()
             .unwrap_or(0);
-        let groups = if largest < SMALL_ACTIVATION { 2 } else { 1 };
+        let weights = network.layout.parameter_count();
+        let heavy = weights >= LARGE_WEIGHTS && max_batch >= LARGE_BATCH;
+        let small = largest < SMALL_ACTIVATION;
+        let groups = if small || heavy { 2 } else { 1 };
         let memory = memory::plan(&mut program, &backward, groups);
         let phases = phases(&program, backward);
         let plan = Plan::new(Isa::current(), program, &memory, groups, training);
@@ -66,16 +73,15 @@ impl Executor {
             shards: Vec::new(),
             bases: Vec::new(),
             workers: Vec::new(),
-            parts: Buffer::default(),
             observed: false,
             records,
         };
-        executor.parts = Buffer::zeros(executor.parts_len());
         executor.make_room(max_batch);
         Ok(executor)
     }
 
-    /// Images of a shard: fixed by the network, so that sums do not depend on threads or batch.
+    /// Images of a shard: fixed by the network and the largest batch, so that sums do not depend on
+    /// threads.
     pub fn shard_images(&self) -> usize {
         self.plan.groups * LANES
     }
@@ -86,7 +92,7 @@ impl Executor {
         while self.shards.len() < shards {
             let shard = self.new_shard();
             self.bases.push(Base::of(&shard.arena));
-            self.shards.push(Mutex::new(shard));
+            self.shards.push(RwLock::new(shard));
         }
         while self.workers.len() < rayon::current_num_threads() {
             let steps: Vec<&BackwardStep> = self
@@ -147,7 +153,7 @@ impl Executor {
                 // A guess, good enough to ask for its first rows.
                 let following = next.load(Ordering::Relaxed);
                 worker.next_arena = (following < count).then(|| bases[following]);
-                let mut shard = shards[index].lock().unwrap_or_else(|e| e.into_inner());
+                let mut shard = shards[index].write().unwrap_or_else(|e| e.into_inner());
                 let first = index * size;
                 run_shard(
                     cx,

@@ -8,7 +8,7 @@ use super::geometry::Geometry;
 use super::ir::{Adapter, Conv, Op, Sum, View};
 use super::ops::{elementwise, max_pool};
 use super::shard::{Context, Frame, Shard, Worker, frames, pair};
-use super::tiled;
+use super::{tiled, whole};
 
 /// Puts the shard's samples side by side. `first` is its first sample in the batch.
 pub(super) fn gather_input(cx: Context<'_>, first: usize, images: usize, arena: &mut [f32]) {
@@ -32,7 +32,7 @@ pub(super) fn run(
 ) {
     match op {
         Op::Conv(conv) => {
-            for frame in frames(conv.flat, images) {
+            for frame in frames(conv.flat || conv.whole, images) {
                 convolve(cx, conv, frame, arena, shard, worker);
             }
         }
@@ -97,12 +97,16 @@ fn convolve(
     worker: &mut Worker,
 ) {
     let geometry = Geometry::new(conv, frame.groups);
-    let ring = geometry.input_ring(1);
-    let row_pixels = geometry.shape.width * geometry.pixel;
-    ring.clear_margins(&mut worker.inputs, row_pixels);
     let channels = conv.shape.out_channels;
     worker.lanes[..2 * channels * LANES].fill(0.0);
-    if conv.tiled {
+    if !conv.whole {
+        let row_pixels = geometry.shape.width * geometry.pixel;
+        let ring = geometry.input_ring(1);
+        ring.clear_margins(&mut worker.inputs, row_pixels);
+    }
+    if conv.whole {
+        whole::convolve(cx, conv, &geometry, frame, arena, worker);
+    } else if conv.tiled {
         tiled::convolve(cx, conv, &geometry, frame, arena, worker);
     } else {
         convolve_rows(cx, conv, &geometry, frame, arena, worker);

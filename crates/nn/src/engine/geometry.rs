@@ -5,7 +5,9 @@
 //! zeros that a tiled ring ends with.
 
 use reslab_kernels::LANES;
-use reslab_kernels::conv2d::backward_weight::{Pair, Strip, reads_transposed};
+use reslab_kernels::conv2d::backward_weight::{
+    BLOCK_CHANNELS, BLOCK_PIXEL, Pair, Strip, reads_transposed,
+};
 use reslab_kernels::conv2d::row::Row;
 use reslab_kernels::conv2d::winograd::{PATCH, TILE, Tiles};
 use reslab_kernels::conv2d::{Conv2dShape, Tap};
@@ -20,10 +22,12 @@ const STRIP_PIXELS: usize = 64;
 pub(super) struct Ring {
     /// Rows it holds.
     pub rows: usize,
-    /// Floats before the first pixel of a row.
+    /// Floats before the first pixel of a row (of a block of it).
     pub margin: usize,
     /// Floats of a row, both margins included.
     pub row_len: usize,
+    /// Blocks of channels of a row, each with margins of its own: 1, unless it is transposed.
+    pub blocks: usize,
     /// Whether a row of zeros follows.
     pub zero_row: bool,
 }
@@ -48,12 +52,18 @@ impl Ring {
         }
     }
 
-    /// Zeroes the margins of all rows (`pixels` floats between them stay) and the row of zeros.
+    /// Floats of a block of a row.
+    pub const fn block(&self) -> usize {
+        self.row_len / self.blocks
+    }
+
+    /// Zeroes the margins of all rows (`pixels` floats of a row between them stay) and the row of
+    /// zeros.
     pub fn clear_margins(&self, ring: &mut [f32], pixels: usize) {
         let (rows, zeros) = ring[..self.len()].split_at_mut(self.rows * self.row_len);
-        for row in rows.chunks_exact_mut(self.row_len) {
-            row[..self.margin].fill(0.0);
-            row[self.margin + pixels..].fill(0.0);
+        for block in rows.chunks_exact_mut(self.block()) {
+            block[..self.margin].fill(0.0);
+            block[self.margin + pixels / self.blocks..].fill(0.0);
         }
         zeros.fill(0.0);
     }
@@ -70,13 +80,18 @@ pub(super) struct Geometry {
     pub out_pixel: usize,
     /// Whether it is done by tiles.
     pub tiled: bool,
+    /// Whether rings hold all rows, of each group of images one ring.
+    pub whole: bool,
 }
 
 impl Geometry {
     /// Of a convolution. `images` is the number of groups that lie side by side in a row: 1, unless
     /// flat.
     pub fn new(conv: &Conv, images: usize) -> Self {
-        Self::of_shape(&conv.shape, images, conv.tiled)
+        Self {
+            whole: conv.whole,
+            ..Self::of_shape(&conv.shape, if conv.flat { images } else { 1 }, conv.tiled)
+        }
     }
 
     /// Of a shape, done by tiles or not.
@@ -93,6 +108,7 @@ impl Geometry {
             pixel,
             out_pixel,
             tiled,
+            whole: false,
         }
     }
 
@@ -100,6 +116,9 @@ impl Geometry {
     pub fn strip_rows(&self) -> usize {
         if self.tiled {
             return TILE;
+        }
+        if self.whole {
+            return self.shape.out_height();
         }
         (STRIP_PIXELS / self.out_width).clamp(1, self.shape.out_height())
     }
@@ -110,10 +129,37 @@ impl Geometry {
             return self.tiled_ring(self.pixel);
         }
         Ring {
-            rows: (out_rows - 1) * self.shape.stride + self.shape.kernel,
+            rows: match self.whole {
+                true => self.shape.height,
+                false => (out_rows - 1) * self.shape.stride + self.shape.kernel,
+            },
             margin: self.shape.padding * self.pixel,
             row_len: (self.shape.width + 2 * self.shape.padding) * self.pixel,
+            blocks: 1,
             zero_row: false,
+        }
+    }
+
+    /// The same as the weight gradient reads them: transposed, where that is done.
+    pub fn weight_ring(&self, out_rows: usize) -> Ring {
+        let ring = self.input_ring(out_rows);
+        if !self.transposed() {
+            return ring;
+        }
+        let blocks = self.shape.in_channels / BLOCK_CHANNELS;
+        Ring {
+            margin: ring.margin / blocks,
+            blocks,
+            ..ring
+        }
+    }
+
+    /// Where the channels of a group begin in a row of that ring.
+    pub fn weight_group(&self, ring: Ring, group: usize) -> usize {
+        let first = group * self.shape.group_in();
+        match self.transposed() {
+            true => first / BLOCK_CHANNELS * ring.block(),
+            false => first * LANES,
         }
     }
 
@@ -123,6 +169,7 @@ impl Geometry {
             rows: PATCH,
             margin: pixel,
             row_len: self.tiles(TILE).input_pixels() * pixel,
+            blocks: 1,
             zero_row: true,
         }
     }
@@ -155,6 +202,7 @@ impl Geometry {
             rows: self.strip_rows() + self.shape.kernel,
             margin: left * self.out_pixel,
             row_len: (left + self.out_width + right) * self.out_pixel,
+            blocks: 1,
             zero_row: false,
         }
     }
@@ -247,15 +295,20 @@ impl Geometry {
         }
     }
 
-    /// Sizes of a strip, of one group of channels.
-    pub fn strip(&self) -> Strip {
+    /// Sizes of a strip, of one group of channels, whose input rows are in `ring`.
+    pub fn strip(&self, ring: Ring) -> Strip {
+        let column = match self.transposed() {
+            true => BLOCK_PIXEL,
+            false => self.pixel,
+        };
         Strip {
             in_channels: self.shape.group_in(),
             out_channels: self.shape.group_out(),
             kernel: self.shape.kernel,
             pixels: self.out_width,
-            in_step: self.shape.stride * self.pixel,
-            column: self.pixel,
+            in_step: self.shape.stride * column,
+            column,
+            block: ring.block(),
             out_step: self.out_pixel,
         }
     }
@@ -265,23 +318,26 @@ impl Geometry {
         reads_transposed(self.shape.group_in())
     }
 
-    /// Pairs of input and gradient rows of a strip.
+    /// Pairs of input and gradient rows of a strip, in the rings of so many groups of images.
     pub fn pairs(
         &self,
         rows: std::ops::Range<usize>,
         inputs: Ring,
         gradients: Ring,
+        rings: usize,
         pairs: &mut Vec<Pair>,
     ) {
         pairs.clear();
         for kernel_row in 0..self.shape.kernel {
-            for y in rows.clone() {
-                if let Some(source) = self.source(y, kernel_row) {
-                    pairs.push(Pair {
-                        kernel_row,
-                        input: inputs.row(source),
-                        gradient: gradients.row(y) + gradients.margin,
-                    });
+            for ring in 0..rings {
+                for y in rows.clone() {
+                    if let Some(source) = self.source(y, kernel_row) {
+                        pairs.push(Pair {
+                            kernel_row,
+                            input: ring * inputs.len() + inputs.row(source),
+                            gradient: ring * gradients.len() + gradients.row(y) + gradients.margin,
+                        });
+                    }
                 }
             }
         }

@@ -75,6 +75,9 @@ pub(super) struct Conv {
     pub flat: bool,
     /// Whether it is done by tiles (Winograd) where its kernel allows.
     pub tiled: bool,
+    /// Whether all rows of all full groups of a shard are computed together: a small image under a
+    /// large weight, which is read once for all.
+    pub whole: bool,
     /// Place of its packed weights, in floats.
     pub packed: usize,
     /// Place of its folded bias, in channels.
@@ -201,12 +204,7 @@ impl Conv {
         }
     }
 
-    /// Its packed weights, among all.
-    pub fn packed_range(&self) -> Range<usize> {
-        self.packed..self.packed + self.packed_len()
-    }
-
-    /// Those of one group of channels.
+    /// Its packed weights of one group of channels, among all.
     pub fn packed_group(&self, group: usize) -> Range<usize> {
         let len = self.packed_len() / self.shape.groups;
         self.packed + group * len..self.packed + (group + 1) * len

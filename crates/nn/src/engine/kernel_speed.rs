@@ -312,21 +312,20 @@ impl Bench {
     fn backward_weight(&mut self) {
         let (shape, strip) = (self.geometry.shape, self.geometry.strip_rows());
         let weights = shape.weight_len() / shape.groups;
-        let image = if self.geometry.transposed() { 1 } else { LANES };
         let (inputs, gradients): (Ring, Ring) = (
-            self.geometry.input_ring(strip),
+            self.geometry.weight_ring(strip),
             self.geometry.gradient_ring(),
         );
         self.grad_weight.fill(0.0);
         for first in (0..shape.out_height()).step_by(strip) {
             let rows = first..(first + strip).min(shape.out_height());
             self.geometry
-                .pairs(rows, inputs, gradients, &mut self.pairs);
+                .pairs(rows, inputs, gradients, 1, &mut self.pairs);
             for group in 0..shape.groups {
                 add_strip(
                     self.isa,
-                    self.geometry.strip(),
-                    &self.inputs[group * shape.group_in() * image..],
+                    self.geometry.strip(inputs),
+                    &self.inputs[self.geometry.weight_group(inputs, group)..],
                     &self.gradients[group * shape.group_out() * LANES..],
                     &self.pairs,
                     &mut self.grad_weight[group * weights..][..weights],

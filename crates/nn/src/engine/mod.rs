@@ -4,7 +4,8 @@
 //! # How it works
 //!
 //! Sixteen images lie side by side in the lanes of a vector ([`reslab_kernels`]). A batch is cut
-//! into shards of one or two such groups, whose size depends on the network alone. A network is
+//! into shards of one or two such groups, whose size depends on the network and, where its weights are
+//! large, on the largest batch. A network is
 //! compiled ([`ir`], [`compile`]) to convolutions and sums; batch norm and activation are applied
 //! where a stored tensor is read. A shard runs op after op until something must be known of the whole
 //! batch — batch statistics, in the forward pass and backward — and there alone the threads meet
@@ -43,6 +44,8 @@ mod tests;
 mod tiled;
 mod tiled_speed;
 mod training;
+mod weights;
+mod whole;
 
 use compile::Purpose;
 use executor::Executor;
@@ -81,7 +84,8 @@ pub struct Engine {
 
 impl Engine {
     /// An engine for training with batches of up to `max_batch` samples. It can evaluate too; what
-    /// that needs is planned at the first [`Engine::evaluate`].
+    /// that needs is planned at the first [`Engine::evaluate`]. Of networks of four million weights
+    /// and more, sums are rounded otherwise from a `max_batch` of 64 on; else it changes no bit.
     pub fn for_training(network: &Network, max_batch: usize) -> Result<Self, ShapeError> {
         let mut engine = Self::new(network, max_batch);
         let executor = Executor::new(network, Purpose::Training, max_batch)?;

@@ -164,7 +164,8 @@ impl Bench {
         }));
         if reads_transposed(channels) {
             speeds.push(self.pass("transpose", (2, 2), |one, _, to| {
-                transpose(isa, channels, one, to);
+                let block = one.len() / (channels / LANES);
+                transpose(isa, channels, one, block, to);
             }));
         }
     }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use reslab_kernels::conv2d::Tap;
 use reslab_kernels::conv2d::backward_weight::Pair;
+use reslab_kernels::conv2d::row::Span;
 use reslab_kernels::conv2d::winograd::{self, POINTS, TILE};
 use reslab_kernels::loss::Total;
 use reslab_kernels::pointwise::{Affine, Combination};
@@ -96,8 +97,9 @@ pub(super) struct Worker {
     pub lanes: Buffer,
     pub other_lanes: Buffer,
     pub taps: Vec<Tap>,
+    pub spans: Vec<Span>,
     pub pairs: Vec<Pair>,
-    /// Rows of the input's gradient that tiles make at once, transformed numbers, and points of the
+    /// Rows of the input's gradient that are made at once, transformed numbers, and points of the
     /// weight gradient.
     pub strip: Buffer,
     pub transformed: Buffer,
@@ -111,16 +113,31 @@ pub(super) struct Worker {
 pub(super) struct Frame {
     /// First group in the shard.
     pub first: usize,
-    /// Groups side by side in a row: 1, unless flat.
+    /// Groups side by side in a row (if flat) or one after the other: 1, unless together.
     pub groups: usize,
     /// Images in the last group.
     pub live: usize,
 }
 
-/// Cuts `images` of a shard into frames.
-pub(super) fn frames(flat: bool, images: usize) -> impl Iterator<Item = Frame> {
+impl Frame {
+    /// One of its groups alone.
+    pub fn alone(self, group: usize) -> Self {
+        Self {
+            first: self.first + group,
+            groups: 1,
+            ..self
+        }
+    }
+}
+
+/// Cuts `images` of a shard into frames: of one group, or `together` all that are full.
+pub(super) fn frames(together: bool, images: usize) -> impl Iterator<Item = Frame> {
     let (full, rest) = (images / LANES, images % LANES);
-    let (count, groups) = if flat { (full.min(1), full) } else { (full, 1) };
+    let (count, groups) = if together {
+        (full.min(1), full)
+    } else {
+        (full, 1)
+    };
     (0..count)
         .map(move |first| Frame {
             first,
@@ -214,17 +231,28 @@ impl Plan {
     pub fn worker(&self, backward: &[&BackwardStep]) -> Worker {
         let (mut inputs, mut gradients, mut lanes) = (0, 0, 0);
         let (mut strip, mut transformed, mut accumulators) = (0, 0, 0);
+        let (mut taps, mut spans, mut pairs) = (64, 0, 256);
         for op in &self.program.ops {
             if let Op::Conv(conv) = op {
-                let geometry = Geometry::new(conv, if conv.flat { self.groups } else { 1 });
+                let geometry = Geometry::new(conv, self.groups);
+                let rings = if conv.whole { self.groups } else { 1 };
                 let rows = if self.training {
                     geometry.strip_rows()
                 } else {
                     1
                 };
-                inputs = inputs.max(geometry.input_ring(rows).len());
+                inputs = inputs.max(rings * geometry.input_ring(rows).len());
                 if self.training {
-                    gradients = gradients.max(geometry.gradient_ring().len());
+                    gradients = gradients.max(rings * geometry.gradient_ring().len());
+                }
+                if conv.whole {
+                    let shape = &conv.shape;
+                    let image = shape.height * shape.width * geometry.pixel;
+                    strip = strip.max(self.groups * image);
+                    let pixels = shape.height * shape.width;
+                    spans = spans.max(pixels);
+                    taps = taps.max(pixels * shape.places());
+                    pairs = pairs.max(self.groups * shape.height * shape.kernel);
                 }
                 // A frame of fewer groups has shorter rows, but more of them in a strip.
                 let narrow = Geometry::new(conv, 1);
@@ -274,8 +302,9 @@ impl Plan {
             third_row: zeros(row),
             lanes: zeros(2 * LANES * lanes.max(stat_lanes)),
             other_lanes: zeros(2 * LANES * lanes),
-            taps: Vec::with_capacity(64),
-            pairs: Vec::with_capacity(256),
+            taps: Vec::with_capacity(taps),
+            spans: Vec::with_capacity(spans),
+            pairs: Vec::with_capacity(pairs),
             strip: zeros(strip),
             transformed: zeros(transformed),
             accumulators: zeros(accumulators),

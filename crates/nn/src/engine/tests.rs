@@ -326,6 +326,24 @@ fn any_number_of_threads_gives_the_same_bits() {
 }
 
 #[test]
+fn small_images_under_large_weights_agree_with_the_reference() {
+    let network = build(&cifar(8, 128, true, true), Shape::new(3, 4, 4), 10).unwrap();
+    let network = without_kinks(network);
+    // Two full shards of two groups, and a group that is not full.
+    let case = Case::new(network, 70, 5);
+    case.assert_agrees(&Loss::default());
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| {
+            let mut engine = Engine::for_training(&case.network, 70).unwrap();
+            let found = case.step(&mut engine, &Loss::default());
+            (found, engine.logits().to_vec())
+        })
+    };
+    assert!(run(1) == run(3), "the same bits from three threads");
+}
+
+#[test]
 fn a_batch_leaves_nothing_behind_for_the_next() {
     let network = build(&cifar(8, 8, true, true), Shape::new(1, 8, 8), 10).unwrap();
     let (long, short) = (

@@ -172,7 +172,7 @@ impl ConvPass<'_> {
     ) {
         let (cx, frame) = (self.cx, self.frame);
         let height = self.conv.shape.height;
-        let (inputs, gradients) = (geometry.input_ring(TILE), geometry.gradient_ring());
+        let (inputs, gradients) = (geometry.weight_ring(TILE), geometry.gradient_ring());
         let row_len = geometry.shape.width * geometry.pixel;
         let pairs = self.conv.shape.out_channels * self.conv.shape.group_in();
         worker.accumulators[..POINTS * pairs].fill(0.0);
@@ -180,11 +180,11 @@ impl ConvPass<'_> {
         for first in (0..height).step_by(TILE) {
             let rows = TILE.min(height - first);
             while filled < (first + TILE + 1).min(height) {
-                self.fill_gradient(geometry, gradients, filled, arena, worker);
+                self.fill_gradient(geometry, (gradients, 0), filled, arena, worker);
                 filled += 1;
             }
             while there < (first + TILE + 1).min(height) {
-                self.fill_input(geometry, inputs, there, arena, worker);
+                self.fill_input(geometry, (inputs, 0), there, arena, worker);
                 there += 1;
             }
             let tiles = geometry.tiles(rows);
@@ -193,8 +193,8 @@ impl ConvPass<'_> {
                 self.accumulate(geometry, tiles, first, ahead, worker);
             } else {
                 let rows = first..first + rows;
-                geometry.pairs(rows, inputs, gradients, &mut worker.pairs);
-                self.add_weight_gradient(geometry, shard, worker);
+                geometry.pairs(rows, inputs, gradients, 1, &mut worker.pairs);
+                self.add_weight_gradient(geometry, inputs, shard, worker);
             }
             let Some(delivery) = delivery else { continue };
             let mut ahead = Ahead::default();
@@ -243,21 +243,22 @@ impl ConvPass<'_> {
     ) {
         let shape = &self.conv.shape;
         let (group_in, group_out) = (shape.group_in(), shape.group_out());
+        let ring = geometry.weight_ring(TILE);
         let sizes = WeightStrip {
             in_channels: group_in,
             out_channels: group_out,
-            in_channels_all: shape.in_channels,
+            block: ring.block(),
             tiles,
             out_step: geometry.out_pixel,
         };
-        let places = geometry.strip_inputs(geometry.input_ring(TILE), first);
+        let places = geometry.strip_inputs(ring, first);
         let gradient_places = geometry.strip_gradients(geometry.gradient_ring(), first);
         let len = sizes.accumulators_len();
         for group in 0..shape.groups {
             add_strip(
                 self.cx.plan.isa,
                 sizes,
-                &worker.inputs[group * group_in..],
+                &worker.inputs[geometry.weight_group(ring, group)..],
                 &places,
                 &worker.gradients[group * group_out * LANES..],
                 &gradient_places,

@@ -155,12 +155,13 @@ impl TiledBench {
     fn backward_weight(&mut self, first: usize, tiles: Tiles) {
         let (geometry, shape) = (self.geometry, self.geometry.shape);
         let (ins, outs) = (shape.group_in(), shape.group_out());
-        let places = geometry.strip_inputs(geometry.input_ring(TILE), first);
+        let ring = geometry.weight_ring(TILE);
+        let places = geometry.strip_inputs(ring, first);
         let gradient_places = geometry.strip_gradients(geometry.gradient_ring(), first);
         let sizes = WeightStrip {
             in_channels: ins,
             out_channels: outs,
-            in_channels_all: shape.in_channels,
+            block: ring.block(),
             tiles,
             out_step: geometry.out_pixel,
         };
@@ -169,7 +170,7 @@ impl TiledBench {
             add_strip(
                 self.isa,
                 sizes,
-                &self.inputs[group * ins..],
+                &self.inputs[geometry.weight_group(ring, group)..],
                 &places,
                 &self.gradients[group * outs * LANES..],
                 &gradient_places,

@@ -1,12 +1,10 @@
 //! A training step: what happens between its phases.
 
 use reslab_kernels::batch_norm::{Moments, backward};
-use reslab_kernels::pointwise::add_assign;
-use reslab_kernels::{Isa, LANES};
 
 use super::Response;
 use super::executor::Executor;
-use super::ir::Op;
+use super::weights;
 use crate::loss::{Batch, BatchResult, Loss};
 use crate::network::{BatchNorm, Survival};
 
@@ -73,7 +71,7 @@ pub(super) fn step(
         finish_norms(
             executor, found, phase, parameters, state, batch.len, gradient,
         );
-        combine_weights(executor, phase, batch.len, gradient);
+        weights::combine(executor, phase, batch.len, gradient);
     }
     for (block, total) in found.output_gradients.iter_mut().enumerate() {
         let at = executor.records[block];
@@ -92,13 +90,8 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usiz
         &executor.plan.program,
         &mut executor.numbers,
     );
-    pack_weights(
-        isa,
-        &program.ops,
-        (0, program.packed),
-        parameters,
-        (&mut numbers.forward, &mut numbers.backward),
-    );
+    let packed = (&mut numbers.forward[..], &mut numbers.backward[..]);
+    weights::pack(isa, &program.ops, (0, program.packed), parameters, packed);
     for stat in &program.stats {
         if let Some(slot) = stat.shift {
             numbers.stat_shift[stat.at..stat.at + stat.channels].copy_from_slice(slot.of(state));
@@ -109,55 +102,6 @@ fn prepare(executor: &mut Executor, parameters: &[f32], state: &[f32], len: usiz
         shard.norm_sums.fill([0.0; 2]);
         shard.records.fill(0.0);
     }
-}
-
-/// Packs the weights of some ops, whose places are in `range`, on all threads: halves of the ops,
-/// then halves of those.
-fn pack_weights(
-    isa: Isa,
-    ops: &[Op],
-    range: (usize, usize),
-    parameters: &[f32],
-    (forward, backward): (&mut [f32], &mut [f32]),
-) {
-    if let [Op::Conv(conv)] = ops {
-        let weight = conv.weight.of(parameters);
-        conv.pack_forward(isa, weight, None, forward);
-        if conv.propagates {
-            conv.pack_backward(isa, weight, backward);
-        }
-    }
-    if ops.len() < 2 {
-        return;
-    }
-    let (front, back) = ops.split_at(ops.len() / 2);
-    let first = back.iter().find_map(|op| match op {
-        Op::Conv(conv) => Some(conv.packed),
-        _ => None,
-    });
-    let middle = first.unwrap_or(range.1);
-    let (forward, more) = forward.split_at_mut(middle - range.0);
-    let (backward, more_backward) = backward.split_at_mut(middle - range.0);
-    rayon::join(
-        || {
-            pack_weights(
-                isa,
-                front,
-                (range.0, middle),
-                parameters,
-                (forward, backward),
-            )
-        },
-        || {
-            pack_weights(
-                isa,
-                back,
-                (middle, range.1),
-                parameters,
-                (more, more_backward),
-            )
-        },
-    );
 }
 
 /// Batch statistics of a phase's stats, coefficients of their norms, running statistics.
@@ -302,42 +246,4 @@ fn finish_norms(
             numbers.constant[first + c] = b.constant;
         }
     }
-}
-
-/// Adds the shards' parts of a phase's weight gradients, in order, to the arena's layout.
-fn combine_weights(executor: &mut Executor, phase: usize, len: usize, gradient: &mut [f32]) {
-    let parts = executor.phases[phase].parts;
-    let mut total = std::mem::take(&mut executor.parts);
-    total[..parts].fill(0.0);
-    let isa = executor.plan.isa;
-    let whole = parts.next_multiple_of(LANES);
-    for shard in executor.shards(len) {
-        add_assign(isa, &mut total[..whole], &shard.parts[..whole]);
-    }
-    for &(op, part) in &executor.phases[phase].weights {
-        let Op::Conv(conv) = &executor.plan.program.ops[op] else {
-            continue;
-        };
-        let (shape, values) = (conv.shape, &total[part..]);
-        let (places, inputs, outputs) = (shape.places(), shape.group_in(), shape.group_out());
-        // From (group, place, out, in) to (out, in, place): the same, where there is but one place.
-        if places == 1 {
-            let to = conv.weight.of_mut(gradient).iter_mut();
-            to.zip(values).for_each(|(to, value)| *to += value);
-        }
-        let rows = values[..shape.weight_len()].chunks_exact(inputs);
-        for (row, values) in rows.enumerate().filter(|_| places > 1) {
-            let (output, rest) = (row % outputs, row / outputs);
-            let (place, group) = (rest % places, rest / places);
-            let first = conv.weight.offset + (group * outputs + output) * inputs * places + place;
-            let to = gradient[first..].iter_mut().step_by(places);
-            to.zip(values).for_each(|(to, value)| *to += value);
-        }
-        if let Some(bias) = conv.bias {
-            let to = bias.of_mut(gradient).iter_mut();
-            to.zip(&values[shape.weight_len()..])
-                .for_each(|(to, value)| *to += value);
-        }
-    }
-    executor.parts = total;
 }

@@ -114,7 +114,10 @@ impl Optimiser {
                         decoupled: settings.decoupled_decay,
                         gradient_scale: scale as f32,
                     };
-                    update::sgd(isa, sgd, w, g, &mut velocity[range.clone()]);
+                    let velocity = &mut velocity[range.clone()];
+                    in_pieces([w, velocity], g, &|[w, velocity], g| {
+                        update::sgd(isa, sgd, w, g, velocity);
+                    });
                 }
                 [mean, square] => {
                     let adam = update::Adam {
@@ -129,12 +132,45 @@ impl Optimiser {
                         step: count as u64,
                     };
                     let (mean, square) = (&mut mean[range.clone()], &mut square[range.clone()]);
-                    update::adam(isa, adam, w, g, mean, square);
+                    in_pieces([w, mean, square], g, &|[w, mean, square], g| {
+                        update::adam(isa, adam, w, g, mean, square);
+                    });
                 }
                 _ => unreachable!("`new` makes one buffer or two, `restore` keeps their number"),
             }
         }
     }
+}
+
+/// Numbers that are updated by one thread.
+const UPDATED_AT_ONCE: usize = 1 << 16;
+
+/// Updates halves of long slices on any thread, then halves of those: every number is updated on
+/// its own, so it does not matter by whom.
+fn in_pieces<const N: usize>(
+    slices: [&mut [f32]; N],
+    gradient: &[f32],
+    update: &(impl Fn([&mut [f32]; N], &[f32]) + Sync),
+) {
+    if gradient.len() <= UPDATED_AT_ONCE {
+        return update(slices, gradient);
+    }
+    let middle = (gradient.len() / 2).next_multiple_of(16);
+    let (front, back) = gradient.split_at(middle);
+    let mut rest = [const { None }; N];
+    let mut rest_of = rest.iter_mut();
+    let slices = slices.map(|slice| {
+        let (front, back) = slice.split_at_mut(middle);
+        if let Some(rest) = rest_of.next() {
+            *rest = Some(back);
+        }
+        front
+    });
+    let rest = rest.map(Option::unwrap_or_default);
+    rayon::join(
+        || in_pieces(slices, front, update),
+        || in_pieces(rest, back, update),
+    );
 }
 
 /// Ranges of the arena that are treated alike, joined where they touch; `rate` is asked with the

@@ -37,14 +37,19 @@ pub const fn fits(shape: &Conv2dShape) -> bool {
 
 /// Whether it is also faster than a direct convolution: the transforms cost as much as about 17
 /// multiplications for each input and 7 for each output channel of a pixel, and tiles that reach
-/// past the image are computed whole.
+/// past the image are computed whole. A lone tile reads its weights, four times as many numbers as
+/// the kernel has, for itself alone: that takes longer where no near cache holds them.
 pub const fn pays(shape: &Conv2dShape) -> bool {
     let (i, o) = (shape.group_in(), shape.group_out());
     let tiles = shape.height.div_ceil(TILE) * shape.width.div_ceil(TILE);
     let direct = 9 * i * o * shape.height * shape.width;
     let pixel = i * o * POINTS / (TILE * TILE) + 34 * i + 14 * o;
-    fits(shape) && pixel * TILE * TILE * tiles < direct
+    let lone = tiles == 1 && POINTS * i * o > SECOND_LEVEL;
+    fits(shape) && !lone && pixel * TILE * TILE * tiles < direct
 }
+
+/// Floats that a second-level cache can be expected to hold.
+const SECOND_LEVEL: usize = 1 << 18;
 
 /// The tiles of a strip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -131,7 +131,11 @@ fn weight_gradient(
 ) -> Vec<f32> {
     let mut padded = Padded::new(s, s.in_channels, input);
     let straight = padded.values.clone();
-    transpose(isa, s.in_channels, &straight, &mut padded.values);
+    let block = padded.row_len / (s.in_channels / LANES);
+    let rows = padded.values.chunks_exact_mut(padded.row_len);
+    for (row, to) in straight.chunks_exact(padded.row_len).zip(rows) {
+        transpose(isa, s.in_channels, row, block, to);
+    }
     let gradients = Padded::new(s, s.out_channels, gradient);
     let (ins, outs) = (s.group_in(), s.group_out());
     let mut weight = vec![0.0; s.weight_len()];
@@ -141,14 +145,14 @@ fn weight_gradient(
             let sizes = WeightStrip {
                 in_channels: ins,
                 out_channels: outs,
-                in_channels_all: s.in_channels,
+                block,
                 tiles,
                 out_step: gradients.pixel,
             };
             add_strip(
                 isa,
                 sizes,
-                &padded.values[group * ins..],
+                &padded.values[group * ins / LANES * block..],
                 &padded.rows(first, 1, tiles.input_rows(), 1),
                 &gradients.values[group * outs * LANES..],
                 &gradients.rows(first, 0, TILE * tiles.down(), 0),

@@ -1,9 +1,10 @@
 //! The gradient with respect to the weight, F(3×3, 4×4).
 //!
 //! At each point, `accumulators[p, o, i] += Σ_{tiles, images} gradient[p, o] · input[p, i]`; at the end
-//! 36 points become 9 taps. The input is read transposed, `(pixel, image, channel)`, so that
-//! channels fill a register and nothing has to be summed over lanes; channels in are in sixteens.
+//! 36 points become 9 taps. The input is read transposed in blocks of sixteen channels, `(block,
+//! pixel, image, channel)`, so that channels fill a register and nothing has to be summed over lanes.
 
+use super::super::backward_weight::{BLOCK_CHANNELS, BLOCK_PIXEL};
 use super::transform::PAIRS;
 use super::{PATCH, POINTS, TILE, Tiles, pair_len, point_len, transform};
 use crate::ahead::{Ahead, Feeder, fetch};
@@ -17,8 +18,8 @@ pub struct WeightStrip {
     pub in_channels: usize,
     /// Output channels of the group.
     pub out_channels: usize,
-    /// Input channels of all groups.
-    pub in_channels_all: usize,
+    /// Floats from one block of input channels to the next.
+    pub block: usize,
     /// The tiles.
     pub tiles: Tiles,
     /// Floats from one pixel of the gradient to the next.
@@ -51,7 +52,7 @@ struct Raw {
     gradient_rows: *const usize,
     accumulators: *mut f32,
     ahead: Ahead,
-    /// Points of two rows of a tile's inputs, `(point, image, channel)`.
+    /// Points of two rows of a tile's inputs, `(point, block, image, channel)`.
     inputs: *mut f32,
     /// Those of its gradients, `(point, channel, image)`.
     gradients: *mut f32,
@@ -94,8 +95,11 @@ pub fn add_strip(
         TILE * tiles.down(),
         "one place for each gradient row"
     );
-    let pixel = strip.in_channels_all * LANES;
-    let reach = tiles.input_pixels() * pixel - strip.in_channels_all + strip.in_channels;
+    if strip.in_channels == 0 {
+        return;
+    }
+    let last_block = (strip.in_channels / BLOCK_CHANNELS - 1) * strip.block;
+    let reach = last_block + tiles.input_pixels() * BLOCK_PIXEL;
     for row in rows {
         assert!(row + reach <= input.len(), "a row reaches past the input");
     }
@@ -151,18 +155,16 @@ unsafe fn whole<V: Vector>(raw: Raw) {
 #[inline(always)]
 unsafe fn transform_pair<V: Vector, const PAIR: usize>(raw: &Raw, (down, right): (usize, usize)) {
     let strip = raw.strip;
-    let pixel = strip.in_channels_all * LANES;
     let point = point_len(strip.in_channels);
     let mut rows = [std::ptr::null(); PATCH];
     for (i, row) in rows.iter_mut().enumerate() {
-        *row = raw.input.add(*raw.rows.add(down + i) + right * pixel);
+        *row = raw.input.add(*raw.rows.add(down + i) + right * BLOCK_PIXEL);
     }
-    for image in 0..LANES {
-        for channel in (0..strip.in_channels).step_by(V::LANES) {
-            let from = image * strip.in_channels_all + channel;
-            let rows = rows.map(|row| row.add(from));
-            let to = raw.inputs.add(image * strip.in_channels + channel);
-            transform::patch_pair::<V, PAIR, PATCH>(rows, pixel, to, point);
+    for block in 0..strip.in_channels / BLOCK_CHANNELS {
+        for at in (0..BLOCK_PIXEL).step_by(V::LANES) {
+            let rows = rows.map(|row| row.add(block * strip.block + at));
+            let to = raw.inputs.add(block * BLOCK_PIXEL + at);
+            transform::patch_pair::<V, PAIR, PATCH>(rows, BLOCK_PIXEL, to, point);
         }
     }
     let point = point_len(strip.out_channels);
@@ -247,7 +249,10 @@ unsafe fn product<V: Vector, const A: usize, const B: usize>(
     }
     let mut input = raw
         .inputs
-        .add(at.place * point_len(strip.in_channels) + at.channel);
+        .add(at.place * point_len(strip.in_channels))
+        .add(at.channel / BLOCK_CHANNELS * BLOCK_PIXEL + at.channel % BLOCK_CHANNELS);
+    // From one vector to the next: of two blocks, or halves of one.
+    let step = if V::PARTS == 1 { BLOCK_PIXEL } else { V::LANES };
     let mut gradient = raw
         .gradients
         .add(at.place * point_len(strip.out_channels) + at.out * LANES);
@@ -258,7 +263,7 @@ unsafe fn product<V: Vector, const A: usize, const B: usize>(
         wanted = wanted.wrapping_add(wanted_step);
         let mut inputs = [V::zero(); A];
         for (a, inputs) in inputs.iter_mut().enumerate() {
-            *inputs = V::load(input.add(a * V::LANES));
+            *inputs = V::load(input.add(a * step));
         }
         for b in 0..B {
             let g = V::splat(*gradient.add(b * LANES));
@@ -266,7 +271,7 @@ unsafe fn product<V: Vector, const A: usize, const B: usize>(
                 sums[a][b] = inputs[a].mul_add(g, sums[a][b]);
             }
         }
-        input = input.add(strip.in_channels);
+        input = input.add(BLOCK_CHANNELS);
         gradient = gradient.add(1);
     }
     for a in 0..A {
