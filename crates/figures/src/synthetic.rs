@@ -60,7 +60,8 @@ impl Synthetic {
     pub fn tables(&self) -> Tables {
         let mut columns: Vec<ColumnSpec> = Vec::new();
         for (name, cell) in self.runs.iter().flat_map(|(settings, ..)| &settings.0) {
-            if columns.iter().all(|column| column.name != *name) {
+            let known = runs(&[]).index(name).is_some();
+            if !known && columns.iter().all(|column| column.name != *name) {
                 let kind = cell.kind().unwrap_or(Kind::Text);
                 columns.push(ColumnSpec::new(name, kind, "", "A setting."));
             }

@@ -57,9 +57,10 @@ fn outputs(of: &Constructed, inputs: &Tensor<f64>) -> Vec<f64> {
         .collect()
 }
 
-/// Largest difference, against the largest number.
+/// Largest difference, against the largest number; of finite numbers.
 fn difference(a: &[f64], b: &[f64]) -> f64 {
     assert_eq!(a.len(), b.len());
+    assert!(a.iter().chain(b).all(|x| x.is_finite()));
     let largest = a.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
     let apart = a.iter().zip(b).map(|(a, b)| (a - b).abs());
     apart.fold(0.0, f64::max) / largest
@@ -146,6 +147,23 @@ fn a_residual_network_equals_the_plain_one() {
         // The theory's F is not small where H is not near the identity.
         assert!(residual.parameters.len() > plain.parameters.len());
     }
+}
+
+/// Blocks that end without a ReLU are given numbers of both signs, and none can be the identity.
+#[test]
+fn blocks_that_end_linearly_become_residual_and_not_deeper() {
+    let settings = ModelSettings {
+        depth: 3,
+        width: 7,
+        branch_layers: 2,
+        ..named("fc-plain3").expect("a name")
+    };
+    let plain = drawn(&settings, Shape::vector(4), 5);
+    let inputs = inputs(Shape::vector(4), 9, 5);
+    let residual = residual_equal(&plain).expect("a plain network");
+    let found = difference(&outputs(&plain, &inputs), &outputs(&residual, &inputs));
+    assert!(found < 1e-12, "{found:e}");
+    assert!(deeper(&plain, 1).is_err());
 }
 
 /// A deeper CIFAR network is the family's own, so that its weights can be loaded and trained.

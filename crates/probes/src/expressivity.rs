@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::subject::{ProbeError, Set, Subject, Watch};
 
+/// Most blocks added to a stage.
+const MOST_ADDED: usize = 1000;
+
 /// Networks built to equal a plain one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -65,6 +68,18 @@ impl ExpressivitySettings {
         }
         if let (true, Err(error)) = (self.residual, residual_equal(&numbers)) {
             refused("expressivity.residual", error);
+        }
+        if let Some(added) = self
+            .added
+            .iter()
+            .find(|&&added| added == 0 || added > MOST_ADDED)
+        {
+            found.push(SettingProblem {
+                field: "expressivity.added",
+                message: format!(
+                    "must be numbers from 1 to {MOST_ADDED}, but {added} is one of them."
+                ),
+            });
         }
         if self.samples == Some(0) {
             found.push(SettingProblem {
@@ -167,14 +182,22 @@ fn compared(
         sums.loss_sum += found.loss_sum;
         sums.wrong += found.wrong;
         for (a, b) in given.logits().iter().zip(other.logits()) {
-            apart = apart.max((a - b).abs());
+            // Not `max`, which takes NaN for nothing; once it is NaN it stays so.
+            let here = (a - b).abs();
+            if here.is_nan() || here > apart {
+                apart = here;
+            }
             largest = largest.max(a.abs());
         }
     }
     Ok(Compared {
         sums,
         samples,
-        difference: f64::from(apart) / f64::from(largest),
+        difference: if apart == 0.0 {
+            0.0
+        } else {
+            f64::from(apart) / f64::from(largest)
+        },
     })
 }
 

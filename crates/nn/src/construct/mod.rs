@@ -86,13 +86,15 @@ fn plain(network: &Network) -> Result<(), ConstructError> {
 
 /// Whether what a block is given can hold no negative number: it comes out of a ReLU.
 fn is_given_no_negatives(network: &Network, block: usize) -> bool {
-    let before = match block.checked_sub(1) {
-        None => network.stem.last(),
-        Some(previous) => last_layer(&network.blocks[previous]),
-    };
     let relu = Op::Activation(crate::network::Activation::Relu);
     let keeps_sign = |op: &Op| matches!(op, Op::MaxPool(_) | Op::GlobalAveragePool);
-    before.is_some_and(|layer| layer.op == relu || keeps_sign(&layer.op))
+    match block.checked_sub(1) {
+        None => {
+            let last = network.stem.iter().rfind(|layer| !keeps_sign(&layer.op));
+            last.is_some_and(|layer| layer.op == relu)
+        }
+        Some(previous) => last_layer(&network.blocks[previous]).is_some_and(|l| l.op == relu),
+    }
 }
 
 /// The layer a plain block ends with.

@@ -5,7 +5,8 @@
 //! end, so that its hidden layers are wider by what carries `x`: a copy of `x` itself where `x` comes
 //! out of a ReLU, since then `relu(x) = x`; else two, `x = relu(x) − relu(−x)`. Where the ReLU stands
 //! after the addition (CIFAR networks), `F = A_m ∘ … ∘ A_1 − x` and the ReLU stays there; where it
-//! belongs to the branch (fully connected networks), one more affine map takes `x` off.
+//! belongs to the branch (fully connected networks of one layer a block), one more affine map takes `x`
+//! off; a branch that ends without one (two layers a block) takes it off in its last map.
 
 use super::affine::Affine;
 use super::writer::{Tensor, Writer};
@@ -63,8 +64,8 @@ fn equal_block(
     of: &Constructed,
     signed: bool,
 ) -> Result<Block, ConstructError> {
-    let (mut maps, outside) = maps(block, of)?;
-    if !outside {
+    let (mut maps, relu_is_in_the_branch) = maps(block, of)?;
+    if relu_is_in_the_branch {
         // H ends with the ReLU: what takes x off comes after it.
         let width = maps.last().map_or(0, |last| last.outputs);
         let mut identity = Affine::zeros(&maps[0], width, width);
@@ -94,8 +95,8 @@ fn equal_block(
     })
 }
 
-/// The affine maps of a block, with a ReLU after each, and whether the last ReLU stands after the
-/// addition.
+/// The affine maps of a block, with a ReLU between each two, and whether the branch ends with one
+/// too (it may end without, or the ReLU may stand after the addition).
 fn maps(block: &Block, of: &Constructed) -> Result<(Vec<Affine>, bool), ConstructError> {
     let refused = |layer: &str, found| ConstructError::Layer {
         layer: layer.to_owned(),
@@ -139,13 +140,10 @@ fn maps(block: &Block, of: &Constructed) -> Result<(Vec<Affine>, bool), Construc
             _ => return Err(refused(&layer.name, "out of its place")),
         }
     }
-    if open || maps.is_empty() {
-        return Err(refused(
-            &block.name,
-            "a block that does not end with a ReLU",
-        ));
+    if maps.is_empty() {
+        return Err(refused(&block.name, "a block without layers of its own"));
     }
-    Ok((maps, outside))
+    Ok((maps, !open && !outside))
 }
 
 fn then_norm(
