@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, transfer, variants};
+use crate::papers::{degradation, expressivity, identity, transfer, variants};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -55,7 +55,16 @@ pub struct InstrumentFigures {
 }
 
 /// The figures of all instruments.
-pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[];
+pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
+    InstrumentFigures {
+        table: "identity",
+        draw: identity::figures,
+    },
+    InstrumentFigures {
+        table: "expressivity",
+        draw: expressivity::figures,
+    },
+];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;

@@ -174,6 +174,8 @@ pub(crate) fn varying(runs: &Table) -> Vec<String> {
         .iter()
         .map(|column| column.name.clone())
         .filter(|name| fixed.index(name).is_none() && !own.contains(&name.as_str()))
+        // What is measured on a network changes nothing in its training.
+        .filter(|name| !name.starts_with("probes_"))
         .filter(|name| runs.distinct(name).is_ok_and(|values| values.len() > 1))
         .collect()
 }

@@ -8,6 +8,7 @@
 #[cfg(test)]
 extern crate self as reslab_nn;
 
+pub mod construct;
 pub mod data;
 pub mod engine;
 pub mod error;

@@ -4,9 +4,13 @@
 //! |------------|------------------|--------|------|
 //! | [`layers`] | norms, gradients and responses through depth | He et al. 2015, Fig. 7 | one training step |
 //! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
+//! | [`identity`] | norm of each branch against its input | He et al. 2015, section 3.1 | two forward passes in `f64` |
+//! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
+pub mod expressivity;
+pub mod identity;
 pub mod layers;
 pub mod lesion;
 mod settings;

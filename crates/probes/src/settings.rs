@@ -6,6 +6,8 @@ use reslab_results::Table;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::expressivity::{self, ExpressivitySettings};
+use crate::identity::{self, IdentitySettings};
 use crate::lesion::{self, LesionSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
@@ -16,6 +18,12 @@ pub struct ProbeSettings {
     /// Delete and reorder blocks of the network (Veit et al. 2016).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesion: Option<LesionSettings>,
+    /// Norm of each block's branch against its input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<IdentitySettings>,
+    /// Build networks that equal the trained plain one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expressivity: Option<ExpressivitySettings>,
 }
 
 /// An instrument at work: subject and watch in, its rows out.
@@ -44,6 +52,24 @@ impl ProbeSettings {
                 measure: Box::new(move |subject, watch| lesion::measure(settings, subject, watch)),
             });
         }
+        if let Some(settings) = &self.identity {
+            asked.push(Instrument {
+                name: "identity",
+                epochs: &settings.epochs,
+                measure: Box::new(move |subject, watch| {
+                    identity::measure(settings, subject, watch)
+                }),
+            });
+        }
+        if let Some(settings) = &self.expressivity {
+            asked.push(Instrument {
+                name: "expressivity",
+                epochs: &settings.epochs,
+                measure: Box::new(move |subject, watch| {
+                    expressivity::measure(settings, subject, watch)
+                }),
+            });
+        }
         asked
     }
 
@@ -54,7 +80,21 @@ impl ProbeSettings {
         if let Some(settings) = &self.lesion {
             found.extend(settings.problems(network));
         }
-        let fields = [self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs))];
+        if let Some(settings) = &self.identity {
+            found.extend(settings.problems(network));
+        }
+        if let Some(settings) = &self.expressivity {
+            found.extend(settings.problems(network));
+        }
+        let fields = [
+            self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs)),
+            self.identity
+                .as_ref()
+                .map(|s| ("identity.epochs", &s.epochs)),
+            self.expressivity
+                .as_ref()
+                .map(|s| ("expressivity.epochs", &s.epochs)),
+        ];
         for (field, epochs) in fields.into_iter().flatten() {
             if let Some(beyond) = epochs.iter().find(|&&epoch| epoch > train.epochs) {
                 let message = format!(

@@ -3,6 +3,8 @@
 //! `docs/tables.md` is printed from here ([`markdown`]); a test keeps it current.
 
 mod epochs;
+mod expressivity;
+mod identity;
 mod layers;
 mod lesion;
 mod runs;
@@ -12,6 +14,8 @@ mod tests;
 mod timings;
 
 pub use epochs::epochs;
+pub use expressivity::expressivity;
+pub use identity::identity;
 pub use layers::layers;
 pub use lesion::lesion;
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
@@ -34,7 +38,7 @@ pub fn all() -> Vec<Schema> {
 
 /// The tables of instruments, which are there where an experiment has used them.
 pub fn instruments() -> Vec<Schema> {
-    vec![lesion()]
+    vec![lesion(), identity(), expressivity()]
 }
 
 /// The schema of the table called `name`.
@@ -58,6 +62,10 @@ fn row_meaning(name: &str) -> &'static str {
         "timings" => {
             "One row a run and epoch: the only table with wall-clock time and the machine in it, \
              and the only one that differs between two executions."
+        }
+        "identity" => "One row a run, epoch and block (`probes.identity`).",
+        "expressivity" => {
+            "One row a run, epoch and network built from the run's (`probes.expressivity`)."
         }
         "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
         _ => "",
