@@ -87,7 +87,10 @@ In PyTorch: model.load_state_dict(safetensors.torch.load_file(\"trained.safetens
 #[derive(Debug, Args)]
 pub struct ExportArguments {
     /// The beginning of a finished run's id.
-    #[arg(value_name = "RUN", conflicts_with_all = ["model", "weights", "seed"])]
+    #[arg(
+        value_name = "RUN",
+        conflicts_with_all = ["model", "weights", "seed", "width", "input", "classes"]
+    )]
     pub run: Option<String>,
     /// The file to write: safetensors, with PyTorch's names and layouts.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -110,10 +113,10 @@ pub struct ExportArguments {
     )]
     pub seed: u64,
     /// Size of an image, or length of a vector (that of the family's papers: 3,32,32 for resnet20).
-    #[arg(long, value_name = "C,H,W|N", value_parser = input_size, requires = "model")]
+    #[arg(long, value_name = "C,H,W|N", value_parser = input_size)]
     pub input: Option<InputSize>,
     /// Number of classes (that of the family's papers).
-    #[arg(long, value_name = "N", value_parser = positive, requires = "model")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub classes: Option<usize>,
     #[command(flatten)]
     pub place: Place,
