@@ -4,12 +4,16 @@
 //! |------------|------------------|--------|------|
 //! | [`layers`] | norms, gradients and responses through depth | He et al. 2015, Fig. 7 | one training step |
 //! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
+//! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
+//! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
+pub mod gradients;
 pub mod layers;
 pub mod lesion;
 mod settings;
+pub mod shattering;
 mod subject;
 
 pub use settings::ProbeSettings;

@@ -6,7 +6,9 @@ use reslab_results::Table;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::gradients::{self, GradientSettings};
 use crate::lesion::{self, LesionSettings};
+use crate::shattering::{self, ShatteringSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
 /// Instruments, each used if its key is there; `{}` means its defaults.
@@ -16,6 +18,12 @@ pub struct ProbeSettings {
     /// Delete and reorder blocks of the network (Veit et al. 2016).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesion: Option<LesionSettings>,
+    /// Norms of gradients through depth, and by which road they come (He et al. 2016, section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradients: Option<GradientSettings>,
+    /// How alike the gradients at different inputs are, by depth (Balduzzi et al. 2017).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shattering: Option<ShatteringSettings>,
 }
 
 /// An instrument at work: subject and watch in, its rows out.
@@ -44,6 +52,24 @@ impl ProbeSettings {
                 measure: Box::new(move |subject, watch| lesion::measure(settings, subject, watch)),
             });
         }
+        if let Some(settings) = &self.gradients {
+            asked.push(Instrument {
+                name: "gradients",
+                epochs: &settings.epochs,
+                measure: Box::new(move |subject, watch| {
+                    gradients::measure(settings, subject, watch)
+                }),
+            });
+        }
+        if let Some(settings) = &self.shattering {
+            asked.push(Instrument {
+                name: "shattering",
+                epochs: &settings.epochs,
+                measure: Box::new(move |subject, watch| {
+                    shattering::measure(settings, subject, watch)
+                }),
+            });
+        }
         asked
     }
 
@@ -54,7 +80,21 @@ impl ProbeSettings {
         if let Some(settings) = &self.lesion {
             found.extend(settings.problems(network));
         }
-        let fields = [self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs))];
+        if let Some(settings) = &self.gradients {
+            found.extend(settings.problems(network));
+        }
+        if let Some(settings) = &self.shattering {
+            found.extend(settings.problems(network));
+        }
+        let fields = [
+            self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs)),
+            self.gradients
+                .as_ref()
+                .map(|s| ("gradients.epochs", &s.epochs)),
+            self.shattering
+                .as_ref()
+                .map(|s| ("shattering.epochs", &s.epochs)),
+        ];
         for (field, epochs) in fields.into_iter().flatten() {
             if let Some(beyond) = epochs.iter().find(|&&epoch| epoch > train.epochs) {
                 let message = format!(

@@ -3,19 +3,23 @@
 //! `docs/tables.md` is printed from here ([`markdown`]); a test keeps it current.
 
 mod epochs;
+mod gradients;
 mod layers;
 mod lesion;
 mod runs;
 mod settings;
+mod shattering;
 #[cfg(test)]
 mod tests;
 mod timings;
 
 pub use epochs::epochs;
+pub use gradients::gradients;
 pub use layers::layers;
 pub use lesion::lesion;
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
+pub use shattering::shattering;
 pub use timings::timings;
 
 use std::fmt::Write;
@@ -34,7 +38,7 @@ pub fn all() -> Vec<Schema> {
 
 /// The tables of instruments, which are there where an experiment has used them.
 pub fn instruments() -> Vec<Schema> {
-    vec![lesion()]
+    vec![lesion(), gradients(), shattering()]
 }
 
 /// The schema of the table called `name`.
@@ -60,6 +64,11 @@ fn row_meaning(name: &str) -> &'static str {
              and the only one that differs between two executions."
         }
         "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
+        "gradients" => {
+            "One row a run, epoch and place: the stem's output, each block's, and the fit over all \
+             of them (`probes.gradients`)."
+        }
+        "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",
     }
 }
