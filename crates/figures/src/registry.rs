@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, transfer};
+use crate::papers::{degradation, gradients, shattering, transfer};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -55,7 +55,16 @@ pub struct InstrumentFigures {
 }
 
 /// The figures of all instruments.
-pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[];
+pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
+    InstrumentFigures {
+        table: "gradients",
+        draw: gradients::figures,
+    },
+    InstrumentFigures {
+        table: "shattering",
+        draw: shattering::figures,
+    },
+];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;

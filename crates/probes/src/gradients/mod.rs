@@ -114,8 +114,8 @@ fn add_place(
         ("output_gradient_norm", place.output_gradient_norm.into()),
         ("weight_gradient_norm", place.weight_gradient_norm.into()),
         ("mean_square", place.mean_square.into()),
-        ("branch_ratio", real(place.branch_ratio)),
-        ("gamma_rms", real(place.gamma_rms)),
+        ("branch_ratio", place.branch_ratio.into()),
+        ("gamma_rms", place.gamma_rms.into()),
         ("shortcut_share", road(|r| r.shortcut_share)),
         ("branch_share", road(|r| r.branch_share)),
         ("shortcut_branch_cosine", road(|r| r.cosine)),
@@ -140,8 +140,8 @@ fn add_fit(
         ("epoch", subject.epoch.into()),
         ("kind", "fit".into()),
         ("log_rate", line.slope.into()),
-        ("log_rate_se", real(line.slope_se)),
-        ("r_squared", real(line.r_squared)),
+        ("log_rate_se", line.slope_se.into()),
+        ("r_squared", line.r_squared.into()),
         ("points", line.points.into()),
         ("samples", samples.into()),
     ];
@@ -149,8 +149,4 @@ fn add_fit(
         row[table.index(column)?] = cell;
     }
     table.push(row)
-}
-
-fn real(value: Option<f64>) -> Cell {
-    value.map_or(Cell::Null, Cell::from)
 }
