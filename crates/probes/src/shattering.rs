@@ -17,8 +17,10 @@
 //!
 //! Theory for wide ReLU networks whose inputs are uncorrelated: 2^−l for centred plain ones (half
 //! of the units are active at an input, a quarter at both); with batch norm and identity shortcuts
-//! `∏ (1 + 1/(2 s²)) / (1 + 1/s²)` with `s² = 1 + k (1 − 1/π)` for k = 0 … l − 1, since block k sees
-//! a variance that every block before it has raised by that of a centred ReLU of variance 2.
+//! `∏ (1 + 1/(2 s²)) / (1 + 1/s²)` with `s² = s₀² + k (1 − 1/π)` for k = 0 … l − 1, since block k
+//! sees a variance that every block before it has raised by that of a centred ReLU of variance 2. s₀²
+//! is the variance of h₀: 1 in the paper, 2 for standard normal inputs and a stem of He's
+//! initialisation; with `placement: original` twice the variance after the stem's ReLU, 2 (1 − 1/π).
 
 use reslab_nn::network::{Network, Op};
 use reslab_nn::random::{self, Purpose};

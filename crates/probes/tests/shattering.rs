@@ -22,7 +22,7 @@ fn shattering(
     })
 }
 
-/// Mean over seeds of the correlation at each depth, without the running mean of anything else.
+/// Mean over seeds of the correlation at each depth.
 fn correlations(name: &str, batch_norm: bool, depths: &[usize], seeds: u64) -> Vec<f64> {
     let dataset = noise(200, 2);
     let mut model = named(name).expect("a name");
@@ -37,7 +37,10 @@ fn correlations(name: &str, batch_norm: bool, depths: &[usize], seeds: u64) -> V
     };
     let mut means = vec![0.0; depths.len()];
     for seed in 0..seeds {
-        let parameters = initialize(&network, &InitSettings::default(), seed);
+        let mut parameters = initialize(&network, &InitSettings::default(), seed);
+        // The theory begins with activations of variance 1.
+        let stem = network.layout.parameters[0].slot.of_mut(&mut parameters);
+        stem.iter_mut().for_each(|w| *w *= 0.5_f32.sqrt());
         let table = shattering(&settings, &network, &dataset, &parameters);
         for (mean, row) in means.iter_mut().zip(table.iter()) {
             *mean += row.real("correlation").expect("a number") / seeds as f64;

@@ -3,7 +3,8 @@
 //!
 //! Drawn: 2^−l for centred plain networks; 2/√(π l), the paper's l^−1/2 with the prefactor of its
 //! own model; and for residual networks with batch norm the product
-//! `∏ (1 + 1/(2 s²)) / (1 + 1/s²)`, `s² = 1 + k (1 − 1/π)`, k = 0 … l − 1.
+//! `∏ (1 + 1/(2 s²)) / (1 + 1/s²)`, `s² = s₀² + k (1 − 1/π)`, k = 0 … l − 1, with the s₀² that
+//! normal inputs have after a stem of He's initialisation.
 
 use std::collections::BTreeMap;
 use std::f64::consts::PI;
@@ -29,6 +30,8 @@ const COMPARED: [&str; 6] = [
 /// The vertical axis begins here.
 const LEAST: f64 = 1e-3;
 const MARK: f64 = 3.0;
+/// Norm and nonlinearity before the layer, in words.
+const PRE: &str = "Pre-activation";
 
 /// Inputs and placement: what a panel is.
 type Place = (String, String);
@@ -57,7 +60,7 @@ fn figure(tables: &Tables) -> Result<Figure, String> {
     let x = Axis::of_values("Blocks", &depths);
     let mut rows: BTreeMap<&str, Vec<Panel>> = BTreeMap::new();
     for ((inputs, placement), lines) in &panels {
-        let mut layers = laws(deepest);
+        let mut layers = laws(deepest, placement == PRE);
         layers.extend(lines.iter().flat_map(|(kind, depths)| line(*kind, depths)));
         let panel = Panel {
             title: format!("{placement}, {inputs}"),
@@ -88,7 +91,7 @@ fn read(tables: &Tables) -> Result<BTreeMap<Place, Lines>, String> {
             _ => "data as inputs",
         };
         let placement = match row.text("model_placement") {
-            Some("pre-activation") => "Pre-activation",
+            Some("pre-activation") => PRE,
             _ => "Post-activation",
         };
         let kind = (
@@ -116,16 +119,20 @@ fn read(tables: &Tables) -> Result<BTreeMap<Place, Lines>, String> {
     Ok(panels)
 }
 
-/// `∏ (1 + 1/(2 s²)) / (1 + 1/s²)` over the blocks.
-fn product_formula(depth: i64) -> f64 {
+/// `∏ (1 + 1/(2 s²)) / (1 + 1/s²)` over the blocks. The stem makes normal inputs of variance 1
+/// normal ones of variance 2; after a ReLU their variance is 1 − 1/π, and then a block adds half of
+/// what it adds before, so that s² is twice the variance.
+fn product_formula(depth: i64, pre_activation: bool) -> f64 {
+    let added = 1.0 - 1.0 / PI;
+    let first = if pre_activation { 2.0 } else { 2.0 * added };
     let factor = |k: i64| {
-        let square = 1.0 + k as f64 * (1.0 - 1.0 / PI);
+        let square = first + k as f64 * added;
         (1.0 + 0.5 / square) / (1.0 + 1.0 / square)
     };
     (0..depth).map(factor).product()
 }
 
-fn laws(deepest: i64) -> Vec<Layer> {
+fn laws(deepest: i64, pre_activation: bool) -> Vec<Layer> {
     let law = |value: &dyn Fn(i64) -> f64, color, dashed| Layer::Line {
         points: (1..=deepest).map(|l| (l as f64, value(l))).collect(),
         color,
@@ -139,7 +146,7 @@ fn laws(deepest: i64) -> Vec<Layer> {
             theme::QUIET,
             true,
         ),
-        law(&product_formula, theme::INK, false),
+        law(&|l| product_formula(l, pre_activation), theme::INK, false),
     ]
 }
 
@@ -239,7 +246,7 @@ fn notes(tables: &Tables) -> Vec<String> {
         n => format!("Means over {n} seeds with 95 % t intervals where they stay above 0."),
     };
     vec![
-        "Mean over pairs of inputs of the cosine between gradients of random projections of the output of l blocks by the stem's output, before training; batch norms with the statistics of the inputs as constants.".into(),
+        "Mean over pairs of inputs of the cosine between gradients of random projections of the output of l blocks by the stem's output, before training; batch norms with the statistics of the inputs as constants. The product formula is that of independent normal inputs.".into(),
         seeds,
     ]
 }
@@ -290,8 +297,10 @@ mod tests {
             .collect();
         assert_eq!(lines.len(), 3 + 2);
         assert!((lines[0][3].1 - 1.0 / 16.0).abs() < 1e-15);
-        // (1 + 1/2)/(1 + 1) for one block.
-        assert!((lines[2][0].1 - 0.75).abs() < 1e-15);
+        // One block of variance 1 − 1/π: s² = 2 (1 − 1/π).
+        let square = 2.0 - 2.0 / PI;
+        let expected = (square + 0.5) / (square + 1.0);
+        assert!((lines[2][0].1 - expected).abs() < 1e-15);
         assert!((lines[3][0].1 - 0.505).abs() < 1e-12);
     }
 
