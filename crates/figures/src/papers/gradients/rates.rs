@@ -79,6 +79,74 @@ fn by_depth(study: &Study<'_>) -> Result<Figure, String> {
                     width: theme::THIN_WIDTH,
                     dashed: true,
                 }));
+                let here =
+                    |kind: &Kind| (kind.batch_norm, kind.init, kind.clip) == (place.0, place.1, 0);
+                for (kind, values) in factors.iter().filter(|(kind, _)| here(kind)) {
+                    layers.extend(point(kind, values));
+                }
+                Panel {
+                    title: study.title(place),
+                    x: x.clone(),
+                    y: y.clone(),
+                    layers,
+                }
+            })
+            .collect()
+    });
+    let laws = Section {
+        heading: "Theory".into(),
+        entries: vec![
+            line_entry(theme::PLAIN, true, "plain"),
+            line_entry(theme::RESIDUAL, true, "residual"),
+        ],
+    };
+    Ok(Figure {
+        title: format!("Growth of the gradient a block, {}, beside theory", when(study.first_epoch())),
+        rows: rows.collect(),
+        panel_size: (200.0, 165.0),
+        legend: vec![study.kind_section(false), laws],
+        notes: vec![
+            format!("Least squares of log ‖∂L/∂h‖ on the block, {}.", when(study.first_epoch())),
+            study.seeds_note("Means"),
+            "Dashed: wide ReLU networks; √(π/(π − 1)) = 1.2112 with batch norm, else ρ for plain networks, and for residual ones √(1 + ρ²) where the roads' terms are orthogonal and √(1 + ρ² + 2ρ/√π) where all points along (1, …, 1); ρ is the gain beside He's initialisation. With shortcuts and batch norm growth is no exponential.".into(),
+        ],
+    })
+}
+
+fn point(kind: &Kind, values: &[f64]) -> Vec<Layer> {
+    let color = theme::kind_color(kind.residual);
+    let depth = kind.depth as f64;
+    let interval = summarise(values).and_then(|s| s.interval);
+    vec![
+        Layer::Intervals {
+            points: interval
+                .map(|(low, high)| (depth, low, high))
+                .into_iter()
+                .collect(),
+            color,
+        },
+        Layer::Marks {
+            points: vec![(depth, mean(values))],
+            shape: shape(kind.residual),
+            radius: MARK,
+            color,
+            opacity: 1.0,
+        },
+    ]
+}
+
+fn by_epoch(study: &Study<'_>) -> Result<Figure, String> {
+    let mut curves: BTreeMap<Kind, Vec<(f64, f64)>> = BTreeMap::new();
+    for &epoch in &study.epochs {
+        for (kind, values) in factors(study, epoch) {
+            let point = (epoch as f64, mean(&values));
+            curves.entry(kind).or_default().push(point);
+        }
+    }
+    let last = study.last_epoch() as f64;
+    let rows = study.panels().into_iter().map(|row| {
+        row.into_iter()
+            .map(|place| {
                 let here = |kind: &Kind| (kind.batch_norm, kind.init) == place;
                 let curves = curves.iter().filter(|(kind, _)| here(kind));
                 let layers = curves.flat_map(|(kind, points)| {
