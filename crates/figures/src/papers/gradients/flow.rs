@@ -9,7 +9,7 @@ use crate::theme;
 
 /// The axis ends here even where gradients are smaller or larger still.
 const LEAST: f64 = 1e-18;
-const MOST: f64 = 1e18;
+const MOST: f64 = 1e22;
 
 /// Before training, and after it for each value of clipping.
 pub fn figures(study: &Study<'_>) -> Vec<(String, Result<Figure, String>)> {
@@ -108,11 +108,8 @@ fn layers(
 fn depth_section(study: &Study<'_>) -> Section {
     let depths: Vec<String> = study.depths.iter().map(ToString::to_string).collect();
     Section {
-        heading: "Depth".into(),
-        entries: vec![
-            line_entry(theme::INK, false, &format!("{} blocks:", depths.join(", "))),
-            line_entry(theme::INK, false, "a line ends at its depth"),
-        ],
+        heading: format!("Depth {}", depths.join(", ")),
+        entries: vec![line_entry(theme::INK, false, "ends at its depth")],
     }
 }
 
