@@ -67,7 +67,7 @@ fn by_depth(study: &Study<'_>) -> Result<Figure, String> {
     }
     let depths: Vec<f64> = study.depths.iter().map(|d| *d as f64).collect();
     let x = Axis::of_values("Blocks", &depths);
-    let y = Axis::linear("Growth of ‖∂L/∂h‖ a block, going back", 0.0, MOST);
+    let y = Axis::linear("Gradient's growth a block", 0.0, MOST);
     let rows = study.panels().into_iter().map(|row| {
         row.into_iter()
             .map(|place| {
@@ -106,7 +106,7 @@ fn by_depth(study: &Study<'_>) -> Result<Figure, String> {
         panel_size: (200.0, 165.0),
         legend: vec![study.kind_section(false), laws],
         notes: vec![
-            format!("Least squares of log ‖∂L/∂h‖ on the block, {}.", when(study.first_epoch())),
+            format!("Growth of ‖∂L/∂h‖ for each block going back, by least squares of its logarithm, {}.", when(study.first_epoch())),
             study.seeds_note("Means"),
             "Dashed: wide ReLU networks; √(π/(π − 1)) = 1.2112 with batch norm, else ρ for plain networks, and for residual ones √(1 + ρ²) where the roads' terms are orthogonal and √(1 + ρ² + 2ρ/√π) where all points along (1, …, 1); ρ is the gain beside He's initialisation. With shortcuts and batch norm growth is no exponential.".into(),
         ],
@@ -170,7 +170,7 @@ fn by_epoch(study: &Study<'_>) -> Result<Figure, String> {
                 Panel {
                     title: study.title(place),
                     x: Axis::linear("Epochs of training", 0.0, last),
-                    y: Axis::linear("Growth of ‖∂L/∂h‖ a block, going back", 0.0, MOST),
+                    y: Axis::linear("Gradient's growth a block", 0.0, MOST),
                     layers: layers.collect(),
                 }
             })
@@ -202,7 +202,7 @@ fn by_epoch(study: &Study<'_>) -> Result<Figure, String> {
         panel_size: (200.0, 165.0),
         legend,
         notes: vec![
-            "Least squares of log ‖∂L/∂h‖ on the block. 1: the gradient holds; above, it explodes going back; below, it vanishes.".into(),
+            "Growth of ‖∂L/∂h‖ for each block going back, by least squares of its logarithm. 1: the gradient holds; above, it explodes going back; below, it vanishes.".into(),
             study.seeds_note("Means"),
             "A line ends where all of its runs have diverged.".into(),
         ],
