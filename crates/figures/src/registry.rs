@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, expressivity, identity, transfer, variants};
+use crate::papers::{
+    degradation, expressivity, gradients, identity, shattering, transfer, variants,
+};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -63,6 +65,14 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
     InstrumentFigures {
         table: "expressivity",
         draw: expressivity::figures,
+    },
+    InstrumentFigures {
+        table: "gradients",
+        draw: gradients::figures,
+    },
+    InstrumentFigures {
+        table: "shattering",
+        draw: shattering::figures,
     },
 ];
 

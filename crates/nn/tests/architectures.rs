@@ -293,6 +293,10 @@ fn dead_settings_are_refused_and_say_why() {
             "dropout",
         ),
         (
+            r#"{"family": "fully-connected", "placement": "relu-before-addition"}"#,
+            "`original` and `pre-activation`",
+        ),
+        (
             r#"{"family": "d2l", "placement": "pre-activation"}"#,
             "one placement",
         ),

@@ -6,14 +6,18 @@
 //! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
 //! | [`identity`] | norm of each branch against its input | He et al. 2015, section 3.1 | two forward passes in `f64` |
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
+//! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
+//! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
 pub mod expressivity;
+pub mod gradients;
 pub mod identity;
 pub mod layers;
 pub mod lesion;
 mod settings;
+pub mod shattering;
 mod subject;
 
 pub use settings::ProbeSettings;

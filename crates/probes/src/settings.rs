@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::expressivity::{self, ExpressivitySettings};
+use crate::gradients::{self, GradientSettings};
 use crate::identity::{self, IdentitySettings};
 use crate::lesion::{self, LesionSettings};
+use crate::shattering::{self, ShatteringSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
 /// Instruments, each used if its key is there; `{}` means its defaults.
@@ -18,6 +20,12 @@ pub struct ProbeSettings {
     /// Delete and reorder blocks of the network (Veit et al. 2016).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesion: Option<LesionSettings>,
+    /// Norms of gradients through depth, and by which road they come (He et al. 2016, section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradients: Option<GradientSettings>,
+    /// How alike the gradients at different inputs are, by depth (Balduzzi et al. 2017).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shattering: Option<ShatteringSettings>,
     /// Norm of each block's branch against its input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySettings>,
@@ -26,14 +34,42 @@ pub struct ProbeSettings {
     pub expressivity: Option<ExpressivitySettings>,
 }
 
-/// An instrument at work: subject and watch in, its rows out.
-type Measure<'s> = Box<dyn Fn(&Subject<'_>, &mut Watch<'_>) -> Result<Table, ProbeError> + 's>;
+/// A kind of instrument: what all of its settings have in common.
+struct Kind<S> {
+    name: &'static str,
+    field: &'static str,
+    epochs: fn(&S) -> &[usize],
+    problems: fn(&S, &Network) -> Vec<SettingProblem>,
+    measure: fn(&S, &Subject<'_>, &mut Watch<'_>) -> Result<Vec<Table>, ProbeError>,
+}
+
+/// What is wrong with settings for a network.
+type Problems<'s> = Box<dyn Fn(&Network) -> Vec<SettingProblem> + 's>;
+
+/// An instrument at work: subject and watch in, its tables out.
+type Measure<'s> = Box<dyn Fn(&Subject<'_>, &mut Watch<'_>) -> Result<Vec<Table>, ProbeError> + 's>;
 
 /// An instrument with the settings of a run.
 struct Instrument<'s> {
     name: &'static str,
+    field: &'static str,
     epochs: &'s [usize],
+    problems: Problems<'s>,
     measure: Measure<'s>,
+}
+
+impl<S> Kind<S> {
+    /// The instrument with these settings, if there are any.
+    fn asked<'s>(self, settings: Option<&'s S>) -> Option<Instrument<'s>> {
+        let settings = settings?;
+        Some(Instrument {
+            name: self.name,
+            field: self.field,
+            epochs: (self.epochs)(settings),
+            problems: Box::new(move |network| (self.problems)(settings, network)),
+            measure: Box::new(move |subject, watch| (self.measure)(settings, subject, watch)),
+        })
+    }
 }
 
 impl ProbeSettings {
@@ -45,31 +81,56 @@ impl ProbeSettings {
     /// What is asked for.
     fn instruments(&self) -> Vec<Instrument<'_>> {
         let mut asked = Vec::new();
-        if let Some(settings) = &self.lesion {
-            asked.push(Instrument {
-                name: "lesion",
-                epochs: &settings.epochs,
-                measure: Box::new(move |subject, watch| lesion::measure(settings, subject, watch)),
-            });
-        }
-        if let Some(settings) = &self.identity {
-            asked.push(Instrument {
-                name: "identity",
-                epochs: &settings.epochs,
-                measure: Box::new(move |subject, watch| {
-                    identity::measure(settings, subject, watch)
-                }),
-            });
-        }
-        if let Some(settings) = &self.expressivity {
-            asked.push(Instrument {
-                name: "expressivity",
-                epochs: &settings.epochs,
-                measure: Box::new(move |subject, watch| {
-                    expressivity::measure(settings, subject, watch)
-                }),
-            });
-        }
+        let kind = Kind {
+            name: "lesion",
+            field: "lesion.epochs",
+            epochs: |settings: &LesionSettings| &settings.epochs,
+            problems: LesionSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![lesion::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.lesion.as_ref()));
+        let kind = Kind {
+            name: "gradients",
+            field: "gradients.epochs",
+            epochs: |settings: &GradientSettings| &settings.epochs,
+            problems: GradientSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![gradients::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.gradients.as_ref()));
+        let kind = Kind {
+            name: "shattering",
+            field: "shattering.epochs",
+            epochs: |settings: &ShatteringSettings| &settings.epochs,
+            problems: ShatteringSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![shattering::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.shattering.as_ref()));
+        let kind = Kind {
+            name: "identity",
+            field: "identity.epochs",
+            epochs: |settings: &IdentitySettings| &settings.epochs,
+            problems: IdentitySettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![identity::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.identity.as_ref()));
+        let kind = Kind {
+            name: "expressivity",
+            field: "expressivity.epochs",
+            epochs: |settings: &ExpressivitySettings| &settings.epochs,
+            problems: ExpressivitySettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![expressivity::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.expressivity.as_ref()));
         asked
     }
 
@@ -77,26 +138,11 @@ impl ProbeSettings {
     /// can be used.
     pub fn problems(&self, network: &Network, train: &TrainSettings) -> Vec<SettingProblem> {
         let mut found = Vec::new();
-        if let Some(settings) = &self.lesion {
-            found.extend(settings.problems(network));
-        }
-        if let Some(settings) = &self.identity {
-            found.extend(settings.problems(network));
-        }
-        if let Some(settings) = &self.expressivity {
-            found.extend(settings.problems(network));
-        }
-        let fields = [
-            self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs)),
-            self.identity
-                .as_ref()
-                .map(|s| ("identity.epochs", &s.epochs)),
-            self.expressivity
-                .as_ref()
-                .map(|s| ("expressivity.epochs", &s.epochs)),
-        ];
-        for (field, epochs) in fields.into_iter().flatten() {
-            if let Some(beyond) = epochs.iter().find(|&&epoch| epoch > train.epochs) {
+        for instrument in self.instruments() {
+            found.extend((instrument.problems)(network));
+            let field = instrument.field;
+            let mut epochs = instrument.epochs.iter();
+            if let Some(beyond) = epochs.find(|&&epoch| epoch > train.epochs) {
                 let message = format!(
                     "must be epochs from 0 to {}, but {beyond} is one of them.",
                     train.epochs
@@ -121,14 +167,13 @@ impl ProbeSettings {
         tell: &mut dyn FnMut(Progress) -> Flow,
     ) -> Result<Vec<Table>, ProbeError> {
         let last = subject.train.epochs;
-        let instruments = self.instruments();
-        let due = instruments
-            .iter()
-            .filter(|i| is_due(i.epochs, subject.epoch, last));
-        due.map(|instrument| {
-            let mut watch = Watch::new(instrument.name, tell);
-            (instrument.measure)(subject, &mut watch)
-        })
-        .collect()
+        let mut tables = Vec::new();
+        for instrument in self.instruments() {
+            if is_due(instrument.epochs, subject.epoch, last) {
+                let mut watch = Watch::new(instrument.name, tell);
+                tables.extend((instrument.measure)(subject, &mut watch)?);
+            }
+        }
+        Ok(tables)
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod degradation;
 pub mod expressivity;
+pub mod gradients;
 pub mod identity;
+pub mod shattering;
 pub mod transfer;
 pub mod variants;

@@ -86,9 +86,17 @@ impl ModelSettings {
             Dead {
                 setting: "placement",
                 changed: self.placement != own.placement,
-                alive: matches!(self.family, Family::Cifar | Family::Imagenet),
+                alive: match self.family {
+                    Family::Cifar | Family::Imagenet => true,
+                    Family::FullyConnected => self.placement == Placement::PreActivation,
+                    Family::Wide | Family::D2l => false,
+                },
                 value: word(&self.placement),
-                rule: "it has one placement; leave it out",
+                rule: if convolutional {
+                    "it has one placement; leave it out"
+                } else {
+                    "it has `original` and `pre-activation`"
+                },
             },
             Dead {
                 setting: "shortcut",

@@ -9,8 +9,12 @@
 //!
 //! and the plain twin leaves out the `h +`. With batch norm, one follows each linear layer of a
 //! block, in place of the bias. Names: `stem`, `layers.0.linear1`, `layers.0.bn1`, ..., `linear`.
+//!
+//! `placement: pre-activation` puts norm and nonlinearity before each linear layer, as in Balduzzi
+//! et al. 2017 and He et al. 2016: `h ← h + W σ(BN(h))`. The stem then has no nonlinearity, and
+//! the head begins with norm and nonlinearity.
 
-use super::choices::Family;
+use super::choices::{Family, Placement};
 use super::cifar;
 use super::settings::ModelSettings;
 use crate::error::ModelError;
@@ -59,14 +63,18 @@ pub fn check(settings: &ModelSettings) -> Result<(), ModelError> {
 /// The network. `settings` have been checked.
 pub(super) fn build(settings: &ModelSettings, input: Shape, outputs: usize) -> Network {
     let mut builder = Builder::new();
-    let stem = vec![
-        Layer {
-            name: "flatten".to_owned(),
-            op: Op::Flatten,
-        },
+    let before = settings.placement == Placement::PreActivation;
+    let flatten = Layer {
+        name: "flatten".to_owned(),
+        op: Op::Flatten,
+    };
+    let mut stem = vec![
+        flatten,
         builder.linear("stem", input.len(), settings.width, true),
-        activation("activation", settings.activation),
     ];
+    if !before {
+        stem.push(activation("activation", settings.activation));
+    }
     let blocks = (0..settings.depth)
         .map(|index| {
             builder.enter(Some(index));
@@ -74,7 +82,14 @@ pub(super) fn build(settings: &ModelSettings, input: Shape, outputs: usize) -> N
         })
         .collect();
     builder.enter(None);
-    let head = vec![builder.linear("linear", settings.width, outputs, true)];
+    let mut head = Vec::new();
+    if before {
+        if settings.batch_norm {
+            head.push(builder.batch_norm("bn", settings.width));
+        }
+        head.push(activation("activation", settings.activation));
+    }
+    head.push(builder.linear("linear", settings.width, outputs, true));
     let (name, layout) = (settings.name(), builder.finish());
     Network {
         name,
@@ -88,13 +103,27 @@ pub(super) fn build(settings: &ModelSettings, input: Shape, outputs: usize) -> N
 }
 
 fn block(builder: &mut Builder, settings: &ModelSettings, name: &str) -> Block {
-    let mut branch = linear_norm(builder, settings, name, 1);
-    branch.push(activation(
-        &format!("{name}.activation1"),
-        settings.activation,
-    ));
-    if settings.branch_layers == 2 {
-        branch.extend(linear_norm(builder, settings, name, 2));
+    let before = settings.placement == Placement::PreActivation;
+    let mut branch = Vec::new();
+    for number in 1..=settings.branch_layers {
+        let nonlinearity = activation(&format!("{name}.activation{number}"), settings.activation);
+        let norm = format!("{name}.bn{number}");
+        if before {
+            if settings.batch_norm {
+                branch.push(builder.batch_norm(&norm, settings.width));
+            }
+            branch.push(nonlinearity);
+            branch.push(linear(builder, settings, name, number));
+        } else {
+            branch.push(linear(builder, settings, name, number));
+            if settings.batch_norm {
+                branch.push(builder.batch_norm(&norm, settings.width));
+            }
+            // Of two layers the last ends the branch without a nonlinearity.
+            if number == 1 {
+                branch.push(nonlinearity);
+            }
+        }
     }
     if settings.residual {
         builder.end_branch();
@@ -115,18 +144,9 @@ fn block(builder: &mut Builder, settings: &ModelSettings, name: &str) -> Block {
     }
 }
 
-/// `linearN` and, with batch norm, `bnN`.
-fn linear_norm(
-    builder: &mut Builder,
-    settings: &ModelSettings,
-    block: &str,
-    number: usize,
-) -> Vec<Layer> {
+/// `linearN`, with a bias where there is no batch norm.
+fn linear(builder: &mut Builder, settings: &ModelSettings, block: &str, number: usize) -> Layer {
     let width = settings.width;
     let name = format!("{block}.linear{number}");
-    let mut layers = vec![builder.linear(&name, width, width, !settings.batch_norm)];
-    if settings.batch_norm {
-        layers.push(builder.batch_norm(&format!("{block}.bn{number}"), width));
-    }
-    layers
+    builder.linear(&name, width, width, !settings.batch_norm)
 }

@@ -63,7 +63,10 @@ pub fn named(name: &str) -> Option<ModelSettings> {
         Some(("fc", rest)) => (Some(Family::FullyConnected), rest),
         Some(("d2l", rest)) => (Some(Family::D2l), rest),
         Some(("wrn", rest)) => return wide(rest),
-        Some(("preact", rest)) => (None, rest),
+        Some(("preact", rest)) => match rest.strip_prefix("fc-") {
+            Some(rest) => (Some(Family::FullyConnected), rest),
+            None => (None, rest),
+        },
         Some(_) => return None,
         None => (None, name),
     };
@@ -183,7 +186,7 @@ fn number(digits: &str) -> Option<usize> {
 pub fn names() -> &'static str {
     "`resnetN` and `plainN` (N = 18, 34, 50, 101, 152 for ImageNet, any other 6n+2 for CIFAR: 20, 32, \
      44, 56, 110, ..., and 164 and 1001 of bottlenecks), `preact-resnetN`, `wrn-N-K`, `resnextN_CxWd`, \
-     `wide_resnetN_K`, `d2l-resnet18`, `fc-resnetN` and `fc-plainN` (N blocks); `reslab models` lists \
+     `wide_resnetN_K`, `d2l-resnet18`, `fc-resnetN`, `fc-plainN` and `preact-fc-resnetN` (N blocks); `reslab models` lists \
      them"
 }
 
@@ -206,7 +209,10 @@ impl ModelSettings {
             depth, cardinality, ..
         } = self;
         let residual = match self.family {
-            Family::FullyConnected => format!("fc-resnet{depth}"),
+            Family::FullyConnected => match self.placement {
+                Placement::PreActivation => format!("preact-fc-resnet{depth}"),
+                _ => format!("fc-resnet{depth}"),
+            },
             Family::D2l => format!("d2l-resnet{depth}"),
             Family::Wide => format!("wrn-{depth}-{}", self.widen),
             Family::Cifar | Family::Imagenet => {

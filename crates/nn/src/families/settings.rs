@@ -94,7 +94,7 @@ pub struct WrittenModel {
     /// Layers of a block (`basic`; `imagenet`: by depth).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub block: Option<BlockKind>,
-    /// Where a block has its batch norms and nonlinearities (`original`; `wide`: `pre-activation`).
+    /// Where a block has its batch norms and nonlinearities (`original`; `wide`: `pre-activation`). `fully-connected`: these two.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
     /// The road around a block (`A`; `wide`, `imagenet`, `d2l`: `B`).

@@ -135,6 +135,30 @@ fn fully_connected_counts_and_names() {
 }
 
 #[test]
+fn fully_connected_pre_activation_normalises_before_each_layer() {
+    let settings = ModelSettings {
+        width: 5,
+        batch_norm: true,
+        ..named("preact-fc-plain2").unwrap()
+    };
+    assert_eq!(settings.name(), "preact-fc-plain2");
+    let net = build(&settings, Shape::new(1, 2, 2), 2).unwrap();
+    let names = |layers: &[crate::network::Layer]| -> Vec<String> {
+        layers.iter().map(|layer| layer.name.clone()).collect()
+    };
+    assert_eq!(names(&net.stem), ["flatten", "stem"]);
+    assert_eq!(
+        names(&net.blocks[1].branches[0]),
+        ["layers.1.bn1", "layers.1.activation1", "layers.1.linear1"]
+    );
+    assert_eq!(names(&net.head), ["bn", "activation", "linear"]);
+    assert_eq!(
+        net.layout.parameter_count(),
+        (4 * 5 + 5) + 2 * (2 * 5 + 25) + 2 * 5 + (5 * 2 + 2)
+    );
+}
+
+#[test]
 fn a_wrong_depth_is_refused_with_its_neighbours() {
     let error = build(&named("resnet21").unwrap(), CIFAR, 10)
         .unwrap_err()

@@ -16,10 +16,32 @@ pub struct Gradients<S> {
     pub block_outputs: Vec<Tensor<S>>,
 }
 
+/// Which way the gradient takes past the branches of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Road {
+    /// Every way: the gradient.
+    All,
+    /// The shortcut alone, as if branches and gates were constants: the first term of
+    /// `∂L/∂x = ∂L/∂y · (∂shortcut/∂x + ∂F/∂x)` (He et al. 2016, eq. 5). Nothing comes through a
+    /// plain block.
+    Shortcut,
+}
+
 impl<S: Scalar> Pass<S> {
     /// The gradients, given that at the output. `network` and `parameters` are those of the pass.
     pub fn backward(
         &self,
+        network: &Network,
+        parameters: &[S],
+        grad_output: &Tensor<S>,
+    ) -> Gradients<S> {
+        self.backward_along(Road::All, network, parameters, grad_output)
+    }
+
+    /// What comes back along one road, given the gradient at the output.
+    pub fn backward_along(
+        &self,
+        road: Road,
         network: &Network,
         parameters: &[S],
         grad_output: &Tensor<S>,
@@ -33,7 +55,7 @@ impl<S: Scalar> Pass<S> {
         let blocks = &network.blocks[self.part.blocks.clone()];
         for (block, tape) in blocks.iter().zip(&self.blocks).rev() {
             block_outputs.push(grad.clone());
-            grad = backward_block(block, parameters, tape, grad, &mut gradient);
+            grad = backward_block(road, (block, tape), parameters, grad, &mut gradient);
         }
         block_outputs.reverse();
         if self.part.stem {
@@ -50,9 +72,9 @@ impl<S: Scalar> Pass<S> {
 /// The gradient at the sum goes back through the shortcut and through every branch, and where there
 /// is a gate through that.
 fn backward_block<S: Scalar>(
-    block: &Block,
+    road: Road,
+    (block, tape): (&Block, &BlockTape<S>),
     parameters: &[S],
-    tape: &BlockTape<S>,
     grad_output: Tensor<S>,
     gradient: &mut [S],
 ) -> Tensor<S> {
@@ -76,6 +98,9 @@ fn backward_block<S: Scalar>(
             ops::backward(layers, parameters, &tape.shortcut, grad_shortcut, gradient)
         }
     };
+    if road == Road::Shortcut {
+        return ops::backward(&block.pre, parameters, &tape.pre, grad_split, gradient);
+    }
     let grad_branch = match tape.branch_factor {
         1.0 => grad_branch,
         factor => elementwise::scale(factor, &grad_branch),

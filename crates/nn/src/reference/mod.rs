@@ -22,7 +22,7 @@ pub mod scalar;
 #[cfg(test)]
 mod tests;
 
-pub use backward::Gradients;
+pub use backward::{Gradients, Road};
 pub use derivatives::{Direction, Problem};
 pub use dual::Dual;
 pub use forward::{Pass, forward, forward_part, forward_with_noise};

@@ -286,3 +286,40 @@ fn targets_that_do_not_fit_are_refused() {
         );
     }
 }
+
+#[test]
+fn the_road_through_the_shortcut_is_the_gradient_without_branches() {
+    let mut settings = crate::families::named("preact-resnet8").unwrap();
+    settings.width = 4;
+    let network = crate::families::build(&settings, Shape::new(2, 6, 6), 3).unwrap();
+    let parameters = draw(1, network.layout.parameter_count());
+    let state = lift::<f64>(&network.layout.initial_state());
+    for block in 0..network.blocks.len() {
+        let part = Part::blocks(block..block + 1);
+        let shape = part.input_shape(&network).unwrap();
+        let x = draw_tensor(2, (5, shape.height, shape.width, shape.channels));
+        let pass = |network: &Network| {
+            let part = part.clone();
+            forward_part(network, part, &parameters, &state, Mode::Training, &x).unwrap()
+        };
+        let whole = pass(&network);
+        let cotangent = draw_tensor(3, whole.output.dim());
+        let shortcut = whole.backward_along(Road::Shortcut, &network, &parameters, &cotangent);
+        // Without post-activation what the branches put out does not matter for the shortcut.
+        let lesioned = network.without(block);
+        let expected = pass(&lesioned).backward(&lesioned, &parameters, &cotangent);
+        let differ = (&shortcut.input - &expected.input).mapv(f64::abs);
+        assert!(differ.iter().all(|d| *d < 1e-12));
+        let all = whole.backward(&network, &parameters, &cotangent);
+        assert!(
+            (&all.input - &expected.input)
+                .iter()
+                .any(|d| d.abs() > 1e-3)
+        );
+        let plain = network.plain_twin();
+        if plain.check().is_ok() {
+            let none = pass(&plain).backward_along(Road::Shortcut, &plain, &parameters, &cotangent);
+            assert!(none.input.iter().all(|g| *g == 0.0));
+        }
+    }
+}

@@ -30,10 +30,16 @@ pub fn any_model() -> impl Strategy<Value = ModelSettings> {
 }
 
 fn fully_connected() -> BoxedStrategy<ModelSettings> {
-    (1..5_usize, 1..3_usize)
-        .prop_map(|(depth, branch_layers)| ModelSettings {
+    let placements = [Placement::Original, Placement::PreActivation];
+    (
+        1..5_usize,
+        1..3_usize,
+        proptest::sample::select(placements.to_vec()),
+    )
+        .prop_map(|(depth, branch_layers, placement)| ModelSettings {
             depth,
             branch_layers,
+            placement,
             ..Family::FullyConnected.defaults()
         })
         .boxed()

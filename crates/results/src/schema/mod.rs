@@ -4,22 +4,26 @@
 
 mod epochs;
 mod expressivity;
+mod gradients;
 mod identity;
 mod layers;
 mod lesion;
 mod runs;
 mod settings;
+mod shattering;
 #[cfg(test)]
 mod tests;
 mod timings;
 
 pub use epochs::epochs;
 pub use expressivity::expressivity;
+pub use gradients::gradients;
 pub use identity::identity;
 pub use layers::layers;
 pub use lesion::lesion;
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
+pub use shattering::shattering;
 pub use timings::timings;
 
 use std::fmt::Write;
@@ -38,7 +42,13 @@ pub fn all() -> Vec<Schema> {
 
 /// The tables of instruments, which are there where an experiment has used them.
 pub fn instruments() -> Vec<Schema> {
-    vec![lesion(), identity(), expressivity()]
+    vec![
+        lesion(),
+        identity(),
+        expressivity(),
+        gradients(),
+        shattering(),
+    ]
 }
 
 /// The schema of the table called `name`.
@@ -68,6 +78,11 @@ fn row_meaning(name: &str) -> &'static str {
             "One row a run, epoch and network built from the run's (`probes.expressivity`)."
         }
         "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
+        "gradients" => {
+            "One row a run, epoch and place: the stem's output, each block's, and the fit over all \
+             of them (`probes.gradients`)."
+        }
+        "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",
     }
 }
