@@ -4,11 +4,13 @@
 //! |------------|------------------|--------|------|
 //! | [`layers`] | norms, gradients and responses through depth | He et al. 2015, Fig. 7 | one training step |
 //! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
+//! | [`paths`] | the gradient by length of path, sampled and exact | Veit et al. 2016, section 5 | n²/2 backward passes of a block, for each sample |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
 pub mod layers;
 pub mod lesion;
+pub mod paths;
 mod settings;
 mod subject;
 

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::lesion::{self, LesionSettings};
+use crate::paths::{self, PathsSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
 /// Instruments, each used if its key is there; `{}` means its defaults.
@@ -16,6 +17,9 @@ pub struct ProbeSettings {
     /// Delete and reorder blocks of the network (Veit et al. 2016).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesion: Option<LesionSettings>,
+    /// Measure the gradient by length of path (Veit et al. 2016).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<PathsSettings>,
 }
 
 /// An instrument at work: subject and watch in, its rows out.
@@ -44,6 +48,13 @@ impl ProbeSettings {
                 measure: Box::new(move |subject, watch| lesion::measure(settings, subject, watch)),
             });
         }
+        if let Some(settings) = &self.paths {
+            asked.push(Instrument {
+                name: "paths",
+                epochs: &settings.epochs,
+                measure: Box::new(move |subject, watch| paths::measure(settings, subject, watch)),
+            });
+        }
         asked
     }
 
@@ -54,7 +65,13 @@ impl ProbeSettings {
         if let Some(settings) = &self.lesion {
             found.extend(settings.problems(network));
         }
-        let fields = [self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs))];
+        if let Some(settings) = &self.paths {
+            found.extend(settings.problems(network));
+        }
+        let fields = [
+            self.lesion.as_ref().map(|s| ("lesion.epochs", &s.epochs)),
+            self.paths.as_ref().map(|s| ("paths.epochs", &s.epochs)),
+        ];
         for (field, epochs) in fields.into_iter().flatten() {
             if let Some(beyond) = epochs.iter().find(|&&epoch| epoch > train.epochs) {
                 let message = format!(
@@ -85,10 +102,16 @@ impl ProbeSettings {
         let due = instruments
             .iter()
             .filter(|i| is_due(i.epochs, subject.epoch, last));
-        due.map(|instrument| {
-            let mut watch = Watch::new(instrument.name, tell);
-            (instrument.measure)(subject, &mut watch)
-        })
-        .collect()
+        let mut tables = due
+            .map(|instrument| {
+                let mut watch = Watch::new(instrument.name, tell);
+                (instrument.measure)(subject, &mut watch)
+            })
+            .collect::<Result<Vec<Table>, ProbeError>>()?;
+        if let Some(found) = tables.iter().find(|table| table.schema.name == "paths") {
+            let summary = paths::summarise(found)?;
+            tables.push(summary);
+        }
+        Ok(tables)
     }
 }

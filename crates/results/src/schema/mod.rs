@@ -5,6 +5,7 @@
 mod epochs;
 mod layers;
 mod lesion;
+mod paths;
 mod runs;
 mod settings;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod timings;
 pub use epochs::epochs;
 pub use layers::layers;
 pub use lesion::lesion;
+pub use paths::{path_summary, paths};
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
 pub use timings::timings;
@@ -34,7 +36,7 @@ pub fn all() -> Vec<Schema> {
 
 /// The tables of instruments, which are there where an experiment has used them.
 pub fn instruments() -> Vec<Schema> {
-    vec![lesion()]
+    vec![lesion(), paths(), path_summary()]
 }
 
 /// The schema of the table called `name`.
@@ -58,6 +60,10 @@ fn row_meaning(name: &str) -> &'static str {
         "timings" => {
             "One row a run and epoch: the only table with wall-clock time and the machine in it, \
              and the only one that differs between two executions."
+        }
+        "paths" => "One row a run, epoch and length of path (`probes.paths`).",
+        "path_summary" => {
+            "One row a run, epoch and way to measure the profile over lengths (`probes.paths`)."
         }
         "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
         _ => "",
