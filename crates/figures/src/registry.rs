@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, transfer};
+use crate::papers::{blocks_per_step, degradation, paths, transfer};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -55,7 +55,10 @@ pub struct InstrumentFigures {
 }
 
 /// The figures of all instruments.
-pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[];
+pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[InstrumentFigures {
+    table: "paths",
+    draw: paths::draw,
+}];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;
@@ -112,6 +115,20 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     if transfer::applies(tables) {
         let name = "error-by-examples";
         match transfer::error_by_examples(tables) {
+            Ok(figure) => {
+                write_figure(&figure, out, name, &mut drawing.files)?;
+                return finish(drawing, out);
+            }
+            Err(reason) => drawing.skipped.push(Skipped {
+                figure: name.into(),
+                reason,
+            }),
+        }
+    }
+    // So does this one.
+    if blocks_per_step::applies(tables) {
+        let name = "error-by-blocks-per-step";
+        match blocks_per_step::error_by_blocks(tables) {
             Ok(figure) => {
                 write_figure(&figure, out, name, &mut drawing.files)?;
                 return finish(drawing, out);
