@@ -77,7 +77,9 @@ fn certain(block: &mut Block) {
 fn first<'a>(split: &'a Split, subject: &Subject<'_>, count: usize) -> Batch<'a> {
     let targets = match &split.targets {
         Targets::Classes(classes) => TargetsRef::Classes(&classes[..count]),
-        Targets::Values { values, .. } => TargetsRef::Values(&values[..count * subject.network.outputs]),
+        Targets::Values { values, .. } => {
+            TargetsRef::Values(&values[..count * subject.network.outputs])
+        }
     };
     Batch {
         inputs: &split.inputs[..count * subject.network.input.len()],
