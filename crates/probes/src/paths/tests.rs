@@ -84,14 +84,14 @@ fn size(tensor: &Tensor<f64>) -> f64 {
 
 /// At most ten blocks each.
 const FAMILIES: [&str; 8] = [
-    r#"{"family": "fully-connected", "depth": 10, "width": 6}"#,
-    r#"{"family": "fully-connected", "depth": 5, "width": 5, "branch_layers": 2, "batch_norm": true, "activation": "tanh"}"#,
-    r#"{"depth": 20, "width": 2}"#,
-    r#"{"depth": 20, "width": 2, "placement": "pre-activation"}"#,
-    r#"{"depth": 20, "width": 2, "shortcut": "C", "placement": "pre-activation"}"#,
-    r#"{"depth": 29, "width": 2, "block": "bottleneck", "shortcut": "B"}"#,
+    r#"{"family": "fully-connected", "depth": 10, "width": 16}"#,
+    r#"{"family": "fully-connected", "depth": 5, "width": 8, "branch_layers": 2, "batch_norm": true, "activation": "tanh"}"#,
+    r#"{"depth": 20, "width": 4}"#,
+    r#"{"depth": 20, "width": 4, "placement": "pre-activation"}"#,
+    r#"{"depth": 20, "width": 4, "shortcut": "C", "placement": "pre-activation"}"#,
+    r#"{"depth": 29, "width": 4, "block": "bottleneck", "shortcut": "B"}"#,
     r#"{"depth": 14, "width": 3, "batch_norm": false, "shortcut": "constant"}"#,
-    r#"{"depth": 14, "width": 2, "placement": "relu-before-addition", "stochastic_depth": 0.5}"#,
+    r#"{"depth": 14, "width": 4, "placement": "relu-before-addition", "stochastic_depth": 0.5}"#,
 ];
 
 /// Sums over all 2ⁿ paths by length, each road of a block taken from the vector–Jacobian products of
@@ -152,6 +152,7 @@ fn orders_are_the_sums_over_all_paths() {
         let (parameters, at) = linearised(&network, &dataset, 2);
         let state: Vec<f64> = lift(&numbers(&network).1);
         let orders = orders_of((&network, &parameters), &at, &mut || Ok(())).expect("orders");
+        let mut compared = 0;
         for (sample, found) in orders.iter().enumerate() {
             let image = &dataset.test.inputs[sample * dataset.shape.len()..][..dataset.shape.len()];
             let image = tensor::<f64>(image, dataset.shape).expect("an image");
@@ -176,13 +177,15 @@ fn orders_are_the_sums_over_all_paths() {
                 norms: vec![0.0; blocks + 1],
             };
             all.descend(blocks, 0, &at[sample].start);
+            // A sample that is far on the right side, or dead units, leave nothing to compare.
+            compared += all.norms.iter().filter(|norm| **norm > 0.0).count();
             for (k, (order, sum)) in found.iter().zip(&all.sums).enumerate() {
                 let sum = sum.as_ref().expect("some path of each length");
                 let off = size(&(order - sum));
                 assert!(off <= 1e-12 * all.norms[k], "{settings}, order {k}: {off}");
-                assert!(all.norms[k] > 0.0, "{settings}, order {k}: nothing arrives");
             }
         }
+        assert!(compared > blocks, "{settings}: nothing arrives");
     }
 }
 
@@ -194,12 +197,15 @@ fn orders_add_up_to_the_ordinary_gradient() {
         let network = network(settings, &dataset);
         let (parameters, at) = linearised(&network, &dataset, 3);
         let orders = orders_of((&network, &parameters), &at, &mut || Ok(())).expect("orders");
+        let mut whole = 0.0;
         for (sample, orders) in at.iter().zip(&orders) {
             let zero = Tensor::from_elem(sample.whole.dim(), 0.0);
             let sum = orders.iter().fold(zero, |sum, order| sum + order);
-            let off = size(&(sum - &sample.whole)) / size(&sample.whole);
-            assert!(off < 1e-12, "{settings}: {off}");
+            let (off, size) = (size(&(sum - &sample.whole)), size(&sample.whole));
+            assert!(off <= 1e-12 * size, "{settings}: {off} of {size}");
+            whole += size;
         }
+        assert!(whole > 0.0, "{settings}: no gradient");
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn figure(run: &Profiles) -> Result<Figure, String> {
     let mut rows = vec![Vec::new(), Vec::new(), Vec::new()];
     for (epoch, table) in &run.epochs {
         rows[0].push(Panel {
-            title: title(*epoch),
+            title: title(run, *epoch),
             x: length_axis(run, false),
             y: Axis::percent("(a) Paths (%)", 0.0, share_top),
             layers: vec![line(column(table, "path_share"), theme::INK, false)],
@@ -141,7 +141,7 @@ fn mark_entry(color: theme::Rgb, shape: Shape, label: &str) -> Entry {
             color,
             radius: RADIUS,
             opacity: 1.0,
-            line: true,
+            line: false,
         },
         label: label.into(),
     }
@@ -187,7 +187,7 @@ fn notes(run: &Profiles) -> Vec<String> {
             let percent = significant(100.0 * paths);
             notes.push(format!(
                 "{}: {low} to {high} blocks, {percent} % of all paths, r = {gain:.3}.",
-                title(*epoch)
+                title(run, *epoch)
             ));
         }
     }

@@ -32,6 +32,8 @@ struct Profiles {
     /// Words for the title.
     about: String,
     epochs: Vec<(i64, Table)>,
+    /// Whether it started from given weights.
+    given: bool,
     summary: Option<Table>,
 }
 
@@ -100,6 +102,7 @@ fn runs(tables: &Tables, paths: &Table, summary: Option<&Table>) -> Result<Vec<P
             about: words.join(", "),
             name,
             epochs,
+            given: row.is_some_and(|row| row.text("init_weights_sha256").is_some()),
             summary,
         });
     }
@@ -167,8 +170,9 @@ fn line(points: Vec<(f64, f64)>, color: theme::Rgb, dashed: bool) -> Layer {
     }
 }
 
-fn title(epoch: i64) -> String {
+fn title(run: &Profiles, epoch: i64) -> String {
     match epoch {
+        0 if run.given => "As given".into(),
         0 => "Before training".into(),
         1 => "After 1 epoch".into(),
         n => format!("After {n} epochs"),
@@ -191,7 +195,9 @@ fn extent<'a>(values: impl IntoIterator<Item = &'a (f64, f64)>) -> Option<(f64, 
 /// A logarithmic axis over whole decades, at most so many below the largest value.
 fn decades(label: &str, (low, high): (f64, f64), most: i32) -> Axis {
     let top = high.log10().ceil() as i32;
-    let bottom = (low.log10().floor() as i32).max(top - most).min(top - 1);
+    let bottom = ((low / 1.3).log10().floor() as i32)
+        .max(top - most)
+        .min(top - 1);
     Axis::log(label, 10f64.powi(bottom), 10f64.powi(top))
 }
 

@@ -35,7 +35,7 @@ pub(super) fn figure(run: &Profiles) -> Result<Figure, String> {
             let level = reference.map(|level| vec![(0.0, level), (n, level)]);
             rows[row].push(Panel {
                 title: if row == 0 {
-                    title(*epoch)
+                    title(run, *epoch)
                 } else {
                     String::new()
                 },
@@ -60,7 +60,7 @@ pub(super) fn figure(run: &Profiles) -> Result<Figure, String> {
          gradient at the first block's input."
             .into(),
         "(a) Dots at the frame lie beyond it. (c) Projection on the gradient of all terms up to k: \
-         it ends at 100 %."
+         it ends at all of it."
             .into(),
     ];
     Ok(Figure {
