@@ -123,7 +123,7 @@ pub fn measure(
 /// epoch, so that epochs can be compared.
 fn draws(settings: &PathsSettings, blocks: usize, seed: u64) -> Vec<Draw> {
     const STREAM: u64 = u64::from_be_bytes(*b"paths\0\0\0");
-    let sampled = |k: &usize| k % settings.every.max(1) == 0 || *k == blocks;
+    let sampled = |k: &usize| k.is_multiple_of(settings.every.max(1)) || *k == blocks;
     let mut draws = Vec::new();
     for length in (0..=blocks).filter(sampled) {
         // There is one path of length 0, and one of length n.
