@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
 use crate::papers::{
-    degradation, expressivity, gradients, identity, shattering, transfer, variants,
+    blocks_per_step, degradation, expressivity, gradients, identity, paths, shattering, transfer,
+    variants,
 };
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
@@ -74,6 +75,10 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
         table: "shattering",
         draw: shattering::figures,
     },
+    InstrumentFigures {
+        table: "paths",
+        draw: paths::draw,
+    },
 ];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
@@ -131,6 +136,20 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     if transfer::applies(tables) {
         let name = "error-by-examples";
         match transfer::error_by_examples(tables) {
+            Ok(figure) => {
+                write_figure(&figure, out, name, &mut drawing.files)?;
+                return finish(drawing, out);
+            }
+            Err(reason) => drawing.skipped.push(Skipped {
+                figure: name.into(),
+                reason,
+            }),
+        }
+    }
+    // So does this one.
+    if blocks_per_step::applies(tables) {
+        let name = "error-by-blocks-per-step";
+        match blocks_per_step::error_by_blocks(tables) {
             Ok(figure) => {
                 write_figure(&figure, out, name, &mut drawing.files)?;
                 return finish(drawing, out);

@@ -36,6 +36,8 @@ pub enum Purpose {
     Probe = 7,
     /// Anything a test draws.
     Test = 8,
+    /// Blocks that a training step trains; the index is the step.
+    Blocks = 9,
 }
 
 /// Opens the stream of (seed, purpose, epoch, index).

@@ -10,6 +10,7 @@ use crate::expressivity::{self, ExpressivitySettings};
 use crate::gradients::{self, GradientSettings};
 use crate::identity::{self, IdentitySettings};
 use crate::lesion::{self, LesionSettings};
+use crate::paths::{self, PathsSettings};
 use crate::shattering::{self, ShatteringSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
@@ -20,6 +21,9 @@ pub struct ProbeSettings {
     /// Delete and reorder blocks of the network (Veit et al. 2016).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lesion: Option<LesionSettings>,
+    /// Measure the gradient by length of path (Veit et al. 2016).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paths: Option<PathsSettings>,
     /// Norms of gradients through depth, and by which road they come (He et al. 2016, section 2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gradients: Option<GradientSettings>,
@@ -91,6 +95,18 @@ impl ProbeSettings {
             },
         };
         asked.extend(kind.asked(self.lesion.as_ref()));
+        let kind = Kind {
+            name: "paths",
+            field: "paths.epochs",
+            epochs: |settings: &PathsSettings| &settings.epochs,
+            problems: PathsSettings::problems,
+            measure: |settings, subject, watch| {
+                let found = paths::measure(settings, subject, watch)?;
+                let summary = paths::summarise(&found)?;
+                Ok(vec![found, summary])
+            },
+        };
+        asked.extend(kind.asked(self.paths.as_ref()));
         let kind = Kind {
             name: "gradients",
             field: "gradients.epochs",

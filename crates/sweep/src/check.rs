@@ -8,7 +8,7 @@ use reslab_nn::data::{self, DataError, DataShape};
 use reslab_nn::error::ModelError;
 use reslab_nn::families;
 use reslab_nn::network::Network;
-use reslab_nn::train::LossKind;
+use reslab_nn::train::{LossKind, effective};
 
 use crate::cost::run_multiply_adds;
 use crate::file::{Mistake, Node};
@@ -73,6 +73,7 @@ impl Checker {
         let network = families::build(&config.model, shape.shape, shape.outputs)
             .map_err(|error| model_mistake(tree, &error))?;
         freezing(config, &network, tree)?;
+        blocks_of_a_step(config, &network, tree)?;
         probes(config, &network, tree)?;
         self.weights.check(&config.init, &network, tree)?;
         let multiply_adds =
@@ -157,6 +158,18 @@ fn freezing(config: &RunConfig, network: &Network, tree: &Node) -> Result<(), Mi
             Err(Mistake::new(tree.locate("train.freeze.blocks"), message))
         }
         _ => Ok(()),
+    }
+}
+
+/// No more blocks are trained in a step than there are.
+fn blocks_of_a_step(config: &RunConfig, network: &Network, tree: &Node) -> Result<(), Mistake> {
+    match effective::problem(network, &config.train) {
+        None => Ok(()),
+        Some(problem) => {
+            let at = tree.locate(&format!("train.{}", problem.field));
+            let message = format!("`train.{}` {}", problem.field, problem.message);
+            Err(Mistake::new(at, message))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use reslab_nn::network::Network;
 use reslab_nn::network::census::census;
 use reslab_nn::train::TrainSettings;
+use reslab_nn::train::effective::residual_blocks;
 
 /// Multiply-adds of one forward pass of one sample; convolutions and linear layers only. 0 for a
 /// network whose shapes do not fit.
@@ -20,7 +21,12 @@ pub fn run_multiply_adds(
 ) -> f64 {
     let epochs = settings.epochs as f64;
     let measured = 1.0 + (epochs / settings.evaluate_every.max(1) as f64).ceil();
-    let samples = 3.0 * epochs * train_len as f64 + measured * (train_len + test_len) as f64;
+    // Nearly all of a network's work is in its branches.
+    let trained = settings.blocks_per_step.map_or(1.0, |count| {
+        (count as f64 / residual_blocks(network).max(1) as f64).min(1.0)
+    });
+    let samples =
+        3.0 * trained * epochs * train_len as f64 + measured * (train_len + test_len) as f64;
     samples * forward_multiply_adds(network)
 }
 

@@ -1,9 +1,11 @@
 //! The figures of the papers, each drawn from the tables alone.
 
+pub mod blocks_per_step;
 pub mod degradation;
 pub mod expressivity;
 pub mod gradients;
 pub mod identity;
+pub mod paths;
 pub mod shattering;
 pub mod transfer;
 pub mod variants;

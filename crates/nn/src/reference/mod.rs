@@ -18,6 +18,7 @@ pub mod dual;
 pub mod forward;
 pub mod loss;
 pub mod ops;
+pub mod roads;
 pub mod scalar;
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@
 
 pub mod batch;
 pub mod checkpoint;
+pub mod effective;
 pub mod evaluate;
 pub mod freeze;
 pub mod observer;
@@ -21,6 +22,7 @@ use std::time::Instant;
 
 pub use batch::BatchBuffer;
 pub use checkpoint::{Checkpoint, CheckpointError};
+pub use effective::EvaluationBranches;
 pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation, evaluate_first};
 pub use freeze::{FreezeSettings, FrozenNorms};
 pub use observer::{EpochReport, Flow, Observer, Silent, StepReport, TrainerView};

@@ -7,6 +7,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::effective::EvaluationBranches;
 use super::freeze::FreezeSettings;
 use super::schedule::Schedule;
 use crate::data::AugmentSettings;
@@ -28,6 +29,14 @@ pub struct TrainSettings {
     pub lr_backbone: Option<f64>,
     /// What does not learn.
     pub freeze: Option<FreezeSettings>,
+    /// Each step trains so many residual blocks, drawn at random, and skips the others (Veit et al.
+    /// 2016); all of them if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks_per_step: Option<usize>,
+    /// With `blocks_per_step`: whether branches are multiplied, at evaluation, by the share of blocks
+    /// that a step trains (`scaled`), or stay as they are (`whole`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluation_branches: Option<EvaluationBranches>,
     /// SGD: share of the previous step that is kept.
     pub momentum: f64,
     /// SGD: look ahead along the momentum (Nesterov).
@@ -108,6 +117,8 @@ impl Default for TrainSettings {
             lr: 0.1,
             lr_backbone: None,
             freeze: None,
+            blocks_per_step: None,
+            evaluation_branches: None,
             momentum: 0.9,
             nesterov: false,
             betas: [0.9, 0.999],
@@ -244,6 +255,21 @@ impl TrainSettings {
             "at least 1",
             &self.evaluate_every,
         );
+        if let Some(blocks) = self.blocks_per_step {
+            require(
+                "blocks_per_step",
+                blocks >= 1,
+                "at least 1, or absent",
+                &blocks,
+            );
+        } else {
+            require(
+                "evaluation_branches",
+                self.evaluation_branches.is_none(),
+                "absent where `blocks_per_step` is",
+                &"there",
+            );
+        }
         let smoothing = self.loss.label_smoothing;
         require(
             "loss.label_smoothing",
@@ -301,6 +327,14 @@ mod tests {
         assert_eq!(broken(&|s| s.weight_decay = -1.0), ["weight_decay"]);
         assert_eq!(broken(&|s| s.clip_norm = Some(0.0)), ["clip_norm"]);
         assert_eq!(broken(&|s| s.evaluate_every = 0), ["evaluate_every"]);
+        assert_eq!(
+            broken(&|s| s.blocks_per_step = Some(0)),
+            ["blocks_per_step"]
+        );
+        assert_eq!(
+            broken(&|s| s.evaluation_branches = Some(EvaluationBranches::Whole)),
+            ["evaluation_branches"]
+        );
         assert_eq!(
             broken(&|s| s.loss.label_smoothing = 1.0),
             ["loss.label_smoothing"]

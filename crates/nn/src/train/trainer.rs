@@ -8,7 +8,7 @@ use super::evaluate::{CleanEvaluation, EVALUATION_BATCH, evaluate_both};
 use super::observer::{EpochReport, Flow, StepReport, TrainerView};
 use super::optimiser::{self, Optimiser};
 use super::settings::{LossKind, TrainSettings};
-use super::{Outcome, TrainError, Trained, freeze};
+use super::{Outcome, TrainError, Trained, effective, freeze};
 use crate::data::{Dataset, Targets, epoch_order};
 use crate::engine::{Batch, Engine};
 use crate::families::{InitSettings, init};
@@ -18,7 +18,10 @@ use crate::noise::Noise;
 
 /// A run between two steps.
 pub(super) struct Trainer<'a> {
-    network: &'a Network,
+    /// As it is evaluated.
+    evaluated: Network,
+    /// As steps execute it, where each trains all blocks.
+    executed: Network,
     dataset: &'a Dataset,
     settings: &'a TrainSettings,
     seed: u64,
@@ -102,8 +105,8 @@ impl<'a> Trainer<'a> {
         let frozen = entries
             .filter(|(_, moves)| !moves)
             .map(|(entry, _)| entry.slot.range());
+        let evaluated = effective::evaluated(network, settings);
         Ok(Self {
-            network,
             frozen: frozen.collect(),
             dataset,
             settings,
@@ -111,7 +114,9 @@ impl<'a> Trainer<'a> {
             loss: settings.loss.loss(),
             batch_size,
             engine: Engine::for_training(&executed, batch_size)?,
-            evaluator: Engine::for_evaluation(network, EVALUATION_BATCH)?,
+            evaluator: Engine::for_evaluation(&evaluated, EVALUATION_BATCH)?,
+            evaluated,
+            executed,
             buffer: BatchBuffer::new(&dataset.train, dataset.shape, batch_size),
             optimiser,
             gradient: vec![0.0; parameters.len()],
@@ -161,7 +166,15 @@ impl<'a> Trainer<'a> {
         };
 
         self.state_before.copy_from_slice(&self.state);
-        let result = self.engine.step(
+        let mut some_blocks = settings.blocks_per_step.map(|count| {
+            let step = self.total_steps as u64;
+            let trained = effective::trained_blocks(&self.executed, count, self.seed, step);
+            let network = effective::network_of_step(&self.executed, &trained);
+            Engine::for_training(&network, self.batch_size)
+                .expect("a residual block fits without its branches")
+        });
+        let engine = some_blocks.as_mut().unwrap_or(&mut self.engine);
+        let result = engine.step(
             &self.parameters,
             &mut self.state,
             &batch,
@@ -213,7 +226,7 @@ impl<'a> Trainer<'a> {
     /// What an observer sees after an epoch, or amid one that diverged.
     pub fn view(&mut self, epoch: usize, complete: bool) -> TrainerView<'_> {
         TrainerView {
-            network: self.network,
+            network: &self.evaluated,
             parameters: &self.parameters,
             state: &self.state,
             engine: &mut self.engine,
@@ -259,6 +272,9 @@ fn check(network: &Network, dataset: &Dataset, settings: &TrainSettings) -> Resu
             network: network.name.clone(),
             available,
         });
+    }
+    if let Some(problem) = effective::problem(network, settings) {
+        return Err(TrainError::Settings(vec![problem]));
     }
     let has_classes = matches!(dataset.train.targets, Targets::Classes(_));
     if !has_classes && settings.loss.kind == LossKind::CrossEntropy {

@@ -8,6 +8,8 @@ mod edits;
 mod noise;
 /// The three forms of a ResNeXt block.
 mod resnext;
+/// The roads back through a block, apart.
+mod roads;
 /// At the size instruments need.
 mod size;
 #[path = "../support/mod.rs"]

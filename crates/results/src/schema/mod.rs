@@ -8,6 +8,7 @@ mod gradients;
 mod identity;
 mod layers;
 mod lesion;
+mod paths;
 mod runs;
 mod settings;
 mod shattering;
@@ -21,6 +22,7 @@ pub use gradients::gradients;
 pub use identity::identity;
 pub use layers::layers;
 pub use lesion::lesion;
+pub use paths::{path_summary, paths};
 pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
 pub use settings::{Settings, flatten};
 pub use shattering::shattering;
@@ -44,6 +46,8 @@ pub fn all() -> Vec<Schema> {
 pub fn instruments() -> Vec<Schema> {
     vec![
         lesion(),
+        paths(),
+        path_summary(),
         identity(),
         expressivity(),
         gradients(),
@@ -76,6 +80,10 @@ fn row_meaning(name: &str) -> &'static str {
         "identity" => "One row a run, epoch and block (`probes.identity`).",
         "expressivity" => {
             "One row a run, epoch and network built from the run's (`probes.expressivity`)."
+        }
+        "paths" => "One row a run, epoch and length of path (`probes.paths`).",
+        "path_summary" => {
+            "One row a run, epoch and way to measure the profile over lengths (`probes.paths`)."
         }
         "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
         "gradients" => {

@@ -59,10 +59,11 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
         return Ok(End::Interrupted);
     };
     if trained.outcome == Outcome::Finished {
+        let evaluated = train::effective::evaluated(&network, &config.train);
         let subject = Subject {
             run_id: context.run.id.as_str(),
             epoch: config.train.epochs,
-            network: &network,
+            network: &evaluated,
             parameters: &trained.parameters,
             state: &trained.state,
             dataset: &dataset,

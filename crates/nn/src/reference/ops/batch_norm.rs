@@ -104,7 +104,24 @@ pub fn backward<S: Scalar>(
     grad_input
 }
 
+/// ∂L/∂x alone, where the statistics do not depend on the batch: γ/√(σ² + ε) · g.
+pub fn backward_fixed<S: Scalar>(
+    norm: &BatchNorm,
+    parameters: &[S],
+    statistics: &Statistics<S>,
+    grad_output: &Tensor<S>,
+) -> Tensor<S> {
+    let gamma = ndarray::aview1(norm.weight.of(parameters));
+    let slope = &gamma * &ndarray::aview1(&statistics.inverse_deviation);
+    grad_output * &slope
+}
+
 impl<S: Scalar> Statistics<S> {
+    /// Whether they came from the batch itself, so that gradients flow through them.
+    pub fn are_of_batch(&self) -> bool {
+        self.of_batch
+    }
+
     fn normalise(&self, channel: usize, x: S) -> S {
         (x - self.mean[channel]) * self.inverse_deviation[channel]
     }

@@ -65,6 +65,66 @@ pub fn backward<S: Scalar>(
     grad_input
 }
 
+/// ∂L/∂X alone, for whoever sends many gradients back through one pass. With the taps' channels
+/// side by side in G W, each tap of a pixel is one stretch to add.
+pub fn backward_input<S: Scalar>(
+    conv: &Conv2d,
+    parameters: &[S],
+    input: (usize, usize, usize, usize),
+    grad_output: &Tensor<S>,
+) -> Tensor<S> {
+    let (_, height, width, channels) = input;
+    let mut grad_input = Tensor::from_elem(input, S::zero());
+    let inputs = conv.in_channels / conv.groups;
+    for group in 0..conv.groups {
+        let weight = weight_by_tap(conv, group, parameters);
+        for (grad, mut image) in grad_output.outer_iter().zip(grad_input.outer_iter_mut()) {
+            let grad = pixels(grad.slice(s![.., .., outputs(conv, group)]));
+            let patches = S::matmul(grad.view(), weight.view());
+            let image = image.as_slice_mut().expect("made in rows");
+            let first = group * inputs;
+            for (place, row, column) in taps_inside(conv, (height, width)) {
+                let to = (row * width + column) * channels + first;
+                let from = patches.slice(s![place.0, place.1 * inputs..(place.1 + 1) * inputs]);
+                for (sum, &value) in image[to..to + inputs].iter_mut().zip(from) {
+                    *sum += value;
+                }
+            }
+        }
+    }
+    grad_input
+}
+
+/// A group's weight as `(out, row·column·c)`.
+fn weight_by_tap<S: Scalar>(conv: &Conv2d, group: usize, parameters: &[S]) -> Array2<S> {
+    let weight = group_weight(conv, group, parameters);
+    let (taps, inputs) = (conv.kernel * conv.kernel, conv.in_channels / conv.groups);
+    Array2::from_shape_fn(weight.dim(), |(out, feature)| {
+        weight[[out, feature % inputs * taps + feature / inputs]]
+    })
+}
+
+/// `((pixel out, tap), row, column)` of all taps that lie on the image.
+fn taps_inside(
+    conv: &Conv2d,
+    (height, width): (usize, usize),
+) -> impl Iterator<Item = ((usize, usize), usize, usize)> {
+    let (stride, padding, kernel) = (conv.stride, conv.padding, conv.kernel);
+    let (rows, columns) = (side(conv, height), side(conv, width));
+    let inside = move |out: usize, tap: usize, length: usize| {
+        (out * stride + tap)
+            .checked_sub(padding)
+            .filter(|&place| place < length)
+    };
+    (0..rows * columns).flat_map(move |position| {
+        (0..kernel * kernel).filter_map(move |tap| {
+            let row = inside(position / columns, tap / kernel, height)?;
+            let column = inside(position % columns, tap % kernel, width)?;
+            Some(((position, tap), row, column))
+        })
+    })
+}
+
 /// Rows or columns out of so many in.
 fn side(conv: &Conv2d, length: usize) -> usize {
     (length + 2 * conv.padding - conv.kernel) / conv.stride + 1

@@ -38,6 +38,18 @@ pub fn backward<S: Scalar>(
         .insert_axis(Axis(1))
 }
 
+/// ∂L/∂X alone.
+pub fn backward_input<S: Scalar>(
+    linear: &Linear,
+    parameters: &[S],
+    grad_output: &Tensor<S>,
+) -> Tensor<S> {
+    let weight = matrix(linear.weight.of(parameters), linear.out_features);
+    S::matmul(rows(grad_output), weight)
+        .insert_axis(Axis(1))
+        .insert_axis(Axis(1))
+}
+
 /// A slice as a matrix of so many rows.
 pub(super) fn matrix<S>(slice: &[S], rows: usize) -> ArrayView2<'_, S> {
     let columns = slice.len().checked_div(rows).unwrap_or(0);

@@ -35,6 +35,13 @@ pub struct LayerTape<S> {
     kept: Kept<S>,
 }
 
+impl<S> LayerTape<S> {
+    /// `(N, H, W, C)` of the layer's input.
+    pub fn input_dim(&self) -> (usize, usize, usize, usize) {
+        self.input.dim()
+    }
+}
+
 /// What a layer's backward needs beside its input.
 #[derive(Debug)]
 enum Kept<S> {
@@ -79,6 +86,32 @@ pub fn backward<S: Scalar>(
         .fold(grad_output, |grad, (layer, tape)| {
             backward_layer(layer, parameters, tape, &grad, gradient)
         })
+}
+
+/// The same layers backwards, without the gradients of their parameters.
+pub fn backward_input<S: Scalar>(
+    layers: &[Layer],
+    parameters: &[S],
+    tapes: &[LayerTape<S>],
+    grad_output: Tensor<S>,
+) -> Tensor<S> {
+    let back =
+        |grad: Tensor<S>, (layer, tape): (&Layer, &LayerTape<S>)| match (&layer.op, &tape.kept) {
+            (Op::Conv2d(conv), _) => {
+                conv2d::backward_input(conv, parameters, tape.input.dim(), &grad)
+            }
+            (Op::Linear(linear), _) => linear::backward_input(linear, parameters, &grad),
+            (Op::BatchNorm(norm), Kept::Norm(statistics)) if !statistics.are_of_batch() => {
+                batch_norm::backward_fixed(norm, parameters, statistics, &grad)
+            }
+            (Op::BatchNorm(_), _) => {
+                let mut unused = vec![S::zero(); parameters.len()];
+                backward_layer(layer, parameters, tape, &grad, &mut unused)
+            }
+            // Without parameters there is nothing to leave out.
+            _ => backward_layer(layer, parameters, tape, &grad, &mut []),
+        };
+    layers.iter().zip(tapes).rev().fold(grad_output, back)
 }
 
 fn forward_layer<S: Scalar>(
