@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
-use crate::papers::{degradation, transfer};
+use crate::papers::{degradation, lesion, transfer};
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
@@ -55,7 +55,10 @@ pub struct InstrumentFigures {
 }
 
 /// The figures of all instruments.
-pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[];
+pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[InstrumentFigures {
+    table: "lesion",
+    draw: lesion::draw,
+}];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;

@@ -3,7 +3,7 @@
 //! | instrument | what it measures | source | cost |
 //! |------------|------------------|--------|------|
 //! | [`layers`] | norms, gradients and responses through depth | He et al. 2015, Fig. 7 | one training step |
-//! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
+//! | [`lesion`] | what deleting and reordering blocks does to loss and error | Veit et al. 2016, section 4 | half an evaluation a block, a whole one a random lesion |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 

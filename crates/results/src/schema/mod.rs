@@ -59,7 +59,7 @@ fn row_meaning(name: &str) -> &'static str {
             "One row a run and epoch: the only table with wall-clock time and the machine in it, \
              and the only one that differs between two executions."
         }
-        "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
+        "lesion" => "One row a run, epoch, kind of statistics and lesion (`probes.lesion`).",
         _ => "",
     }
 }
