@@ -193,7 +193,7 @@ fn some_order(network: &Network, k: usize, sample: usize, seed: u64) -> Vec<usiz
     let pairs: Vec<(usize, usize)> = groups
         .iter()
         .flat_map(|group| {
-            let later = |at: usize| group[at + 1..].iter().map(move |&b| (group[at], b));
+            let later = move |at: usize| group[at + 1..].iter().map(move |&b| (group[at], b));
             (0..group.len()).flat_map(later)
         })
         .collect();
@@ -224,7 +224,7 @@ fn single_layers(network: &Network) -> Vec<Edit> {
 fn layers_of(block: usize, branch: usize, found: &Block) -> Vec<Edit> {
     let layers = &found.branches[branch];
     let weighted = |layer: &Layer| matches!(layer.op, Op::Conv2d(_) | Op::Linear(_));
-    let belongs = |layer: &Layer| matches!(layer.op, Op::BatchNorm(_) | Op::Activation(_));
+    let belongs = |layer: &&Layer| matches!(layer.op, Op::BatchNorm(_) | Op::Activation(_));
     let places: Vec<usize> = (0..layers.len())
         .filter(|&at| weighted(&layers[at]))
         .collect();
@@ -233,17 +233,12 @@ fn layers_of(block: usize, branch: usize, found: &Block) -> Vec<Edit> {
     }
     let behind = weighted(&layers[0]);
     let unit = |&at: &usize| {
-        let run = |mut others: Box<dyn Iterator<Item = &Layer> + '_>| {
-            let mut count = 0;
-            while others.next().is_some_and(belongs) {
-                count += 1;
-            }
-            count
-        };
         let range = if behind {
-            at..at + 1 + run(Box::new(layers[at + 1..].iter()))
+            let after = layers[at + 1..].iter().take_while(belongs).count();
+            at..at + 1 + after
         } else {
-            at - run(Box::new(layers[..at].iter().rev()))..at + 1
+            let before = layers[..at].iter().rev().take_while(belongs).count();
+            at - before..at + 1
         };
         Edit::Layers {
             block,

@@ -63,7 +63,7 @@ pub fn measure(
     let mut table = Table::new(schema::lesion());
     let kept = |_: usize| subject.state;
     let found = study::evaluate(subject, &lesions, &kept, (split, total), &mut poll)?;
-    add(&mut table, subject, &lesions, ("kept", &found, total))?;
+    add(&mut table, subject, &lesions, ("kept", &found[..], total))?;
     if let Some(samples) = again {
         let states = study::statistics(subject, &lesions, (train, samples), &mut poll)?;
         let new = |lesion: usize| states[lesion].as_slice();
@@ -72,7 +72,7 @@ pub fn measure(
             &mut table,
             subject,
             &lesions,
-            ("re-estimated", &found, total),
+            ("re-estimated", &found[..], total),
         )?;
     }
     Ok(table)
@@ -97,7 +97,7 @@ fn add(
         let of = |part: fn(&Block) -> Cell| {
             block.map_or(Cell::Null, |index| part(&subject.network.blocks[index]))
         };
-        let name = match edit {
+        let name: Cell = match edit {
             Edit::Layers { name, .. } => name.as_str().into(),
             _ => of(|block| block.name.as_str().into()),
         };

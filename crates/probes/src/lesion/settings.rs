@@ -147,8 +147,6 @@ impl LesionSettings {
 }
 
 fn has_batch_norm(network: &Network) -> bool {
-    let layers = network.front(network.blocks.len()).chain(&network.head);
-    layers
-        .into_iter()
-        .any(|layer| matches!(layer.op, Op::BatchNorm(_)))
+    let mut layers = network.front(network.blocks.len()).chain(&network.head);
+    layers.any(|layer| matches!(layer.op, Op::BatchNorm(_)))
 }
