@@ -96,6 +96,25 @@ fn figure(title: &str, networks: &[Network], panels: Vec<Panel>, kind: &str) -> 
     }
 }
 
+/// Width of the intervals of rank correlation over which a mean is taken.
+const INTERVAL: f64 = 0.02;
+
+/// The draws that are averaged: by number of deletions, or by rank correlation. An order that came
+/// back to the old one is that of the whole network.
+fn groups<'a>(lesions: impl Iterator<Item = &'a Lesion>) -> BTreeMap<i64, Vec<&'a Lesion>> {
+    let mut all: BTreeMap<i64, Vec<&Lesion>> = BTreeMap::new();
+    for lesion in lesions {
+        let key = match lesion.tau {
+            Some(tau) => ((1.0 - tau) / INTERVAL - 1e-9).ceil() as i64,
+            None => lesion.k,
+        };
+        if key > 0 {
+            all.entry(key).or_default().push(lesion);
+        }
+    }
+    all
+}
+
 /// How many draws there are.
 fn note(networks: &[Network], kind: &str, what: &str) -> String {
     let mut counts: Vec<usize> = networks
@@ -111,7 +130,7 @@ fn note(networks: &[Network], kind: &str, what: &str) -> String {
         format!("{least} to {most}")
     };
     let order = if kind == "reorder" {
-        " Swaps are within a stage and leave down-sampling blocks alone; means are over draws of equally many swaps."
+        " Swaps are within a stage and leave down-sampling blocks alone; means are over intervals of 0.02 of the correlation."
     } else {
         ""
     };
@@ -131,7 +150,7 @@ fn layers(network: &Network, kind: &str, x: &dyn Fn(&Lesion) -> f64, none: f64) 
     let color = network.color();
     let means = |anew| {
         let whole = network.baseline(anew).map(|error| (none, error));
-        let groups = by_k(network.of_kind(kind, anew)).into_values();
+        let groups = groups(network.of_kind(kind, anew)).into_values();
         let points = groups.filter_map(|group| {
             let x = mean(group.iter().map(|lesion| x(lesion)))?;
             Some((x, mean(group.iter().map(|lesion| lesion.error))?))
