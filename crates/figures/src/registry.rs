@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
 use crate::papers::{
-    blocks_per_step, degradation, expressivity, gradients, identity, paths, shattering, transfer,
-    variants,
+    blocks_per_step, degradation, expressivity, gradients, identity, lesion, paths, shattering,
+    transfer, variants,
 };
 use crate::plots::{Figure, lay_out};
 use crate::study::{self, Group};
@@ -59,6 +59,10 @@ pub struct InstrumentFigures {
 
 /// The figures of all instruments.
 pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
+    InstrumentFigures {
+        table: "lesion",
+        draw: lesion::draw,
+    },
     InstrumentFigures {
         table: "identity",
         draw: identity::figures,

@@ -3,7 +3,7 @@
 //! | instrument | what it measures | source | cost |
 //! |------------|------------------|--------|------|
 //! | [`layers`] | norms, gradients and responses through depth | He et al. 2015, Fig. 7 | one training step |
-//! | [`lesion`] | what deleting blocks does to loss and error | Veit et al. 2016, section 4 | an evaluation a lesion |
+//! | [`lesion`] | what deleting and reordering blocks does to loss and error | Veit et al. 2016, section 4 | half an evaluation a block, a whole one a random lesion |
 //! | [`paths`] | the gradient by length of path, sampled and exact | Veit et al. 2016, section 5 | n²/2 backward passes of a block, for each sample |
 //! | [`identity`] | norm of each branch against its input | He et al. 2015, section 3.1 | two forward passes in `f64` |
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |

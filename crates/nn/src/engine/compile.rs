@@ -19,6 +19,8 @@ use crate::network::{
 pub(super) enum Purpose {
     /// Batch statistics, sums, gradients.
     Training,
+    /// Batch statistics without gradients: the noise of training is left out, as in evaluation.
+    Statistics,
     /// Running statistics, folded into convolutions where they follow one.
     Evaluation,
 }
@@ -106,7 +108,7 @@ impl Compiler {
                     output,
                 )),
                 network::Op::MaxPool(pool) => self.max_pool(*pool, view, output),
-                network::Op::Dropout(_) if self.purpose == Purpose::Evaluation => view,
+                network::Op::Dropout(_) if self.purpose != Purpose::Training => view,
                 network::Op::Dropout(dropout) => self.product(view, Factor::Dropout(*dropout)),
                 network::Op::Scale(factor) => self.product(view, Factor::Constant(*factor as f32)),
                 network::Op::BatchNorm(norm) => self.batch_norm(norm, view),
@@ -171,7 +173,7 @@ impl Compiler {
         };
         let output = self.tensor(output_shape);
         let hidden = !self.head;
-        let stat = (self.purpose == Purpose::Training && hidden)
+        let stat = (self.purpose != Purpose::Evaluation && hidden)
             .then(|| self.stat(output, Some((layer.name.clone(), self.block))));
         let program = &mut self.program;
         let conv = Conv {
@@ -215,7 +217,7 @@ impl Compiler {
 
     fn batch_norm(&mut self, spec: &BatchNorm, view: View) -> View {
         let tensor = self.materialise(view).tensor;
-        let stat = (self.purpose == Purpose::Training).then(|| self.stat_of(tensor));
+        let stat = (self.purpose != Purpose::Evaluation).then(|| self.stat_of(tensor));
         if let Some(stat) = stat {
             let stat = &mut self.program.stats[stat];
             stat.shift.get_or_insert(spec.running_mean);
@@ -227,7 +229,7 @@ impl Compiler {
             spec: spec.clone(),
             tensor,
             stat,
-            survival: self.survival,
+            survival: self.survival.filter(|_| self.purpose == Purpose::Training),
             at,
         });
         let norm = Some(self.program.norms.len() - 1);
@@ -354,7 +356,9 @@ impl Compiler {
         if let Some(survival) = block.survival {
             let factor = match self.purpose {
                 Purpose::Training => Factor::Survival(survival),
-                Purpose::Evaluation => Factor::Constant(survival.probability as f32),
+                Purpose::Statistics | Purpose::Evaluation => {
+                    Factor::Constant(survival.probability as f32)
+                }
             };
             self.multiply_terms(&mut terms, factor);
         }

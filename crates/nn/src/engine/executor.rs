@@ -1,5 +1,6 @@
 //! Runs a program over a batch: shards in parallel, phase by phase.
 
+use std::ops::Range;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,6 +39,8 @@ pub(super) struct Executor {
     pub workers: Vec<Worker>,
     /// Whether steps find out about layers for the instruments.
     pub observed: bool,
+    /// Whether a pass ends in a loss, or only in outputs.
+    pub scored: bool,
     /// For each block, where its output's squared gradient norm is recorded.
     pub records: Vec<usize>,
 }
@@ -46,8 +49,9 @@ impl Executor {
     pub fn new(network: &Network, purpose: Purpose, max_batch: usize) -> Result<Self, ShapeError> {
         let mut program = compile(network, purpose)?;
         let records = places_of_records(&program);
-        let training = purpose == Purpose::Training;
-        let backward = if training {
+        // What must be known of the whole batch keeps activations between phases.
+        let training = purpose != Purpose::Evaluation;
+        let backward = if purpose == Purpose::Training {
             backward_plan::plan(&program, &records)
         } else {
             Vec::new()
@@ -74,6 +78,7 @@ impl Executor {
             bases: Vec::new(),
             workers: Vec::new(),
             observed: false,
+            scored: true,
             records,
         };
         executor.make_room(max_batch);
@@ -139,6 +144,7 @@ impl Executor {
             batch,
             loss,
             observed: self.observed,
+            scored: self.scored,
         };
         let (phase, shards) = (&self.phases[phase], &self.shards);
         let size = self.plan.groups * LANES;
@@ -289,6 +295,8 @@ fn evaluate_loss(
     let logits = cx.plan.program.logits;
     let outputs = cx.plan.shape(logits).len();
     let scale = 1.0 / cx.batch.len as f32;
+    // A part of a network may put out images: all their rows.
+    let whole = |row: Range<usize>| row.start..row.start + outputs * LANES;
     shard.total = Total::default();
     for group in 0..images.div_ceil(LANES) {
         let samples = group * LANES..images.min((group + 1) * LANES);
@@ -298,11 +306,14 @@ fn evaluate_loss(
             groups: 1,
             live: samples.len(),
         };
-        let row = cx.plan.row(logits, frame, 0);
+        let row = whole(cx.plan.row(logits, frame, 0));
         let saved = &mut shard.logits[samples.start * outputs..samples.end * outputs];
         lanes::scatter(&arena[row.clone()], outputs, saved);
+        if !cx.scored {
+            continue;
+        }
         let (values, gradient) = if cx.plan.training {
-            let to = cx.plan.gradient_row(Gradient::Tensor(logits), frame, 0);
+            let to = whole(cx.plan.gradient_row(Gradient::Tensor(logits), frame, 0));
             let [values, gradient] = arena
                 .get_disjoint_mut([row, to])
                 .expect("the memory plan keeps them apart");

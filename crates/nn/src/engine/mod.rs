@@ -78,6 +78,7 @@ pub struct Engine {
     network: Network,
     max_batch: usize,
     training: Option<(Executor, Found)>,
+    statistics: Option<(Executor, Found)>,
     evaluation: Option<Executor>,
     logits: Vec<f32>,
 }
@@ -101,11 +102,22 @@ impl Engine {
         Ok(engine)
     }
 
+    /// An engine for [`Engine::pass_statistics`]: batch statistics, no gradients.
+    pub fn for_statistics(network: &Network, max_batch: usize) -> Result<Self, ShapeError> {
+        let mut engine = Self::new(network, max_batch);
+        let mut executor = Executor::new(network, Purpose::Statistics, max_batch)?;
+        executor.scored = false;
+        let found = Found::for_executor(&executor);
+        engine.statistics = Some((executor, found));
+        Ok(engine)
+    }
+
     fn new(network: &Network, max_batch: usize) -> Self {
         Self {
             network: network.clone(),
             max_batch,
             training: None,
+            statistics: None,
             evaluation: None,
             logits: Vec::with_capacity(max_batch * network.outputs),
         }
@@ -156,8 +168,60 @@ impl Engine {
         evaluation::evaluate(executor, parameters, state, batch, loss, &mut self.logits)
     }
 
-    fn check(&self, parameters: &[f32], state: &[f32], batch: &Batch<'_>) {
-        let (layout, len) = (&self.network.layout, batch.len);
+    /// Forward with running statistics and without a loss: what the network puts out for `inputs`,
+    /// `(n, H, W, C)` for a part that ends in images (see [`Network::part`]).
+    ///
+    /// # Panics
+    ///
+    /// If an array does not have the length that the network's layout or input says, or the engine
+    /// was not made by [`Engine::for_evaluation`].
+    pub fn outputs(&mut self, parameters: &[f32], state: &[f32], inputs: &[f32]) -> &[f32] {
+        let batch = self.unscored(parameters, state, inputs);
+        let executor = self.evaluation.as_mut().expect("made for evaluation");
+        executor.scored = false;
+        let loss = Loss::SquaredError;
+        evaluation::evaluate(executor, parameters, state, &batch, &loss, &mut self.logits);
+        executor.scored = true;
+        &self.logits
+    }
+
+    /// Forward with batch statistics, without noise and without gradients: what the network puts
+    /// out. The running statistics in `state` move as in a training step.
+    ///
+    /// # Panics
+    ///
+    /// If an array does not have the length that the network's layout or input says, or the engine
+    /// was not made by [`Engine::for_statistics`].
+    pub fn pass_statistics(
+        &mut self,
+        parameters: &[f32],
+        state: &mut [f32],
+        inputs: &[f32],
+    ) -> &[f32] {
+        let batch = self.unscored(parameters, state, inputs);
+        let (executor, found) = self.statistics.as_mut().expect("made for statistics");
+        training::pass(executor, found, parameters, state, &batch, &mut self.logits);
+        &self.logits
+    }
+
+    /// A batch without targets, whose arrays have been checked.
+    fn unscored<'a>(&self, parameters: &[f32], state: &[f32], inputs: &'a [f32]) -> Batch<'a> {
+        self.check_arenas(parameters, state);
+        let features = self.network.input.len();
+        assert!(
+            inputs.len().is_multiple_of(features),
+            "inputs are whole samples"
+        );
+        Batch {
+            inputs,
+            targets: TargetsRef::Values(&[]),
+            len: inputs.len() / features,
+            noise: Noise::default(),
+        }
+    }
+
+    fn check_arenas(&self, parameters: &[f32], state: &[f32]) {
+        let layout = &self.network.layout;
         assert_eq!(
             parameters.len(),
             layout.parameter_count(),
@@ -168,6 +232,11 @@ impl Engine {
             layout.state_count(),
             "running statistics of the network"
         );
+    }
+
+    fn check(&self, parameters: &[f32], state: &[f32], batch: &Batch<'_>) {
+        self.check_arenas(parameters, state);
+        let len = batch.len;
         assert_eq!(
             batch.inputs.len(),
             len * self.network.input.len(),

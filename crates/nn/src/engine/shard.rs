@@ -63,6 +63,8 @@ pub(super) struct Context<'a> {
     pub loss: &'a Loss,
     /// Whether somebody wants to know of layers: spreads of outputs, norms of gradients.
     pub observed: bool,
+    /// Whether the pass ends in a loss.
+    pub scored: bool,
 }
 
 /// A fixed piece of the batch, and its part of every sum.

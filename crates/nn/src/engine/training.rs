@@ -51,6 +51,24 @@ impl Found {
     }
 }
 
+/// Forward with batch statistics and nothing else. See [`super::Engine::pass_statistics`].
+pub(super) fn pass(
+    executor: &mut Executor,
+    found: &mut Found,
+    parameters: &[f32],
+    state: &mut [f32],
+    batch: &Batch<'_>,
+    outputs: &mut Vec<f32>,
+) {
+    executor.make_room(batch.len);
+    prepare(executor, parameters, state, batch.len);
+    for phase in 0..executor.phases.len() {
+        executor.run_phase(phase, parameters, batch, &Loss::SquaredError);
+        finish_stats(executor, found, phase, parameters, state, batch);
+    }
+    executor.collect(batch.len, outputs);
+}
+
 /// One step: forward, loss, backward. See [`super::Engine::step`].
 pub(super) fn step(
     executor: &mut Executor,

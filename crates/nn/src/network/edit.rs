@@ -3,7 +3,9 @@
 //!
 //! Lesions after Veit, Wilber, Belongie 2016; the plain twin after He et al. 2015.
 
-use super::{Block, Layer, Network, Op, Shortcut};
+use std::ops::Range;
+
+use super::{Block, Layer, Network, Op, Shortcut, output_shape};
 use crate::error::ShapeError;
 
 impl Network {
@@ -20,6 +22,72 @@ impl Network {
             }
             Some(kept) => kept.branches.clear(),
             None => {}
+        }
+        network
+    }
+
+    /// The network without several blocks, each removed as by [`Network::without`].
+    pub fn without_all(&self, blocks: &[usize]) -> Network {
+        let mut blocks = blocks.to_vec();
+        blocks.sort_unstable();
+        blocks.dedup();
+        // From the back: a plain block that goes shifts those behind it.
+        let edited = blocks.iter().rev().copied();
+        edited.fold(self.clone(), |network, block| network.without(block))
+    }
+
+    /// The network without some layers in a row of one branch. Whether the rest fits together is
+    /// for [`Network::check`] to say. A place that is not there changes nothing.
+    pub fn without_layers(&self, block: usize, branch: usize, layers: Range<usize>) -> Network {
+        let mut network = self.clone();
+        let found = network.blocks.get_mut(block);
+        if let Some(branch) = found.and_then(|block| block.branches.get_mut(branch))
+            && layers.start <= layers.end
+            && layers.end <= branch.len()
+        {
+            branch.drain(layers);
+        }
+        network
+    }
+
+    /// A part of the network as a network of its own: from the input of block `from` (from the
+    /// network's own input if `None`) to the input of block `to` (to the network's end if `None`).
+    /// The block past the last has as input what the last puts out.
+    ///
+    /// Parts one after the other compute what the whole does, which is what lets lesions share all
+    /// that comes before them.
+    pub fn part(&self, from: Option<usize>, to: Option<usize>) -> Result<Network, ShapeError> {
+        let blocks = self.blocks.len();
+        let range = from.unwrap_or(0)..to.unwrap_or(blocks);
+        if range.start > range.end || range.end > blocks {
+            return Err(ShapeError::Range { blocks, range });
+        }
+        let shapes = self.block_shapes()?;
+        let stem = output_shape(&self.stem, self.input)?;
+        let before = |block: usize| block.checked_sub(1).map_or(stem, |last| shapes[last].1);
+        let keep = |layers: &Vec<Layer>, kept: bool| if kept { layers.clone() } else { Vec::new() };
+        Ok(Network {
+            name: self.name.clone(),
+            input: from.map_or(self.input, before),
+            outputs: to.map_or(self.outputs, |to| before(to).len()),
+            stem: keep(&self.stem, from.is_none()),
+            blocks: self.blocks[range].to_vec(),
+            head: keep(&self.head, to.is_none()),
+            layout: self.layout.clone(),
+        })
+    }
+
+    /// The network with batch norms whose running statistics are those of the newest batch alone.
+    pub fn with_batch_statistics(&self) -> Network {
+        let mut network = self.clone();
+        let blocks = network.blocks.iter_mut().flat_map(Block::layers_mut);
+        for layer in (network.stem.iter_mut())
+            .chain(blocks)
+            .chain(&mut network.head)
+        {
+            if let Op::BatchNorm(norm) = &mut layer.op {
+                (norm.momentum, norm.frozen) = (1.0, false);
+            }
         }
         network
     }

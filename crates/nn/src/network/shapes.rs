@@ -137,7 +137,9 @@ impl Block {
 }
 
 impl Network {
-    /// Whether everything fits; the error names the block and the two shapes.
+    /// Whether everything fits; the error names the block and the two shapes. A network without a
+    /// head is a part of one ([`Network::part`]): it may put out an image of as many numbers as it
+    /// has outputs.
     pub fn check(&self) -> Result<(), ShapeError> {
         if self.input.is_empty() {
             return Err(ShapeError::EmptyInput { input: self.input });
@@ -148,7 +150,8 @@ impl Network {
         };
         let found = output_shape(&self.head, last)?;
         let expected = Shape::vector(self.outputs);
-        if found != expected {
+        let is_part = self.head.is_empty() && found.len() == self.outputs;
+        if found != expected && !is_part {
             return Err(ShapeError::Output { expected, found });
         }
         Ok(())

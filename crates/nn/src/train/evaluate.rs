@@ -100,7 +100,7 @@ pub fn evaluate_first(
 }
 
 /// Targets of the samples from `start` to `end`.
-pub(super) fn targets(all: &Targets, start: usize, end: usize) -> TargetsRef<'_> {
+pub fn targets(all: &Targets, start: usize, end: usize) -> TargetsRef<'_> {
     match all {
         Targets::Classes(classes) => TargetsRef::Classes(&classes[start..end]),
         Targets::Values { dimensions, values } => {

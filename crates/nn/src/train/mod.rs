@@ -23,7 +23,7 @@ use std::time::Instant;
 pub use batch::BatchBuffer;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use effective::EvaluationBranches;
-pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation, evaluate_first};
+pub use evaluate::{CleanEvaluation, EVALUATION_BATCH, Evaluation, evaluate_first, targets};
 pub use freeze::{FreezeSettings, FrozenNorms};
 pub use observer::{EpochReport, Flow, Observer, Silent, StepReport, TrainerView};
 pub use optimiser::Optimiser;

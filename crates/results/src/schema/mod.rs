@@ -85,7 +85,7 @@ fn row_meaning(name: &str) -> &'static str {
         "path_summary" => {
             "One row a run, epoch and way to measure the profile over lengths (`probes.paths`)."
         }
-        "lesion" => "One row a run, epoch and lesion (`probes.lesion`).",
+        "lesion" => "One row a run, epoch, kind of statistics and lesion (`probes.lesion`).",
         "gradients" => {
             "One row a run, epoch and place: the stem's output, each block's, and the fit over all \
              of them (`probes.gradients`)."
