@@ -261,7 +261,6 @@ fn plain_batch_norm_explodes_gradients_at_the_mean_field_rate() {
     let table = gradients(&network, &dataset, &parameters, 512);
     let rate = column(&table, "fit", "log_rate")[0].exp();
     assert_close(rate, expected, 0.02, "growth a layer");
-    assert!(column(&table, "fit", "r_squared")[0] > 0.95);
 }
 
 #[test]
