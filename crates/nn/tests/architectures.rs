@@ -221,7 +221,7 @@ fn names_lead_to_settings_and_back() {
         "resnext29_8x64",
         "wide_resnet50",
         "preact-wrn-16-4",
-        "preact-fc-resnet3",
+        "preact-d2l-resnet18",
         "d2l-18",
     ] {
         assert_eq!(named(name), None, "{name}");

@@ -46,9 +46,16 @@ pub fn estimate(runs: &[&Run], threads: usize, rate: &Rate) -> Estimate {
     let shared = total / threads.max(1) as f64;
     // With more runs than threads each run has one thread, and the longest one bounds the whole.
     let bound = if runs.len() >= threads { longest } else { 0.0 };
+    // What instruments cost depends on the instrument, and is not known beforehand.
+    let examined = runs.iter().any(|run| !run.config.probes.is_empty());
+    let beside = if examined {
+        "; instruments not counted"
+    } else {
+        ""
+    };
     Estimate {
         seconds: shared.max(bound) / rate.per_thread,
-        from: rate.from.clone(),
+        from: format!("{}{beside}", rate.from),
     }
 }
 
