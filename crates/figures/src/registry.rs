@@ -8,7 +8,7 @@ use crate::papers::{
     blocks_per_step, degradation, expressivity, gradients, identity, lesion, paths, shattering,
     transfer, variants,
 };
-use crate::plots::{Figure, lay_out};
+use crate::plots::{Figure, Named, lay_out};
 use crate::study::{self, Group};
 use crate::tables::Tables;
 use crate::{FigureError, networks, render};
@@ -54,7 +54,7 @@ pub struct InstrumentFigures {
     /// The instrument's table; without it there is nothing to draw.
     pub table: &'static str,
     /// Makes them, each with the stem of its files, or with why it cannot be drawn.
-    pub draw: fn(&Tables) -> Vec<(String, Result<Figure, String>)>,
+    pub draw: fn(&Tables) -> Vec<Named>,
 }
 
 /// The figures of all instruments.

@@ -166,10 +166,11 @@ fn branch_ratios_are_those_of_responses_by_hand() {
     let table = gradients(&network, &dataset, &parameters, SAMPLES);
     let (pass, _) = whole(&network, &dataset, &parameters, SAMPLES);
     let ratios = column(&table, "block", "branch_ratio");
-    for l in 1..4 {
-        let (before, after) = (&pass.block_outputs[l - 1], &pass.block_outputs[l]);
+    assert_eq!(ratios.len(), 4);
+    for (outputs, ratio) in pass.block_outputs.windows(2).zip(&ratios[1..]) {
+        let (before, after) = (&outputs[0], &outputs[1]);
         let expected = length((after - before).iter()) / length(before.iter());
-        assert_close(ratios[l], expected, 1e-12, "‖F(x)‖ / ‖x‖");
+        assert_close(*ratio, expected, 1e-12, "‖F(x)‖ / ‖x‖");
     }
 }
 
@@ -222,7 +223,8 @@ fn the_response_of_a_channel_varies_by_gamma() {
                 });
             let gammas = last.expect("a batch norm").of(&parameters);
             let channels = response.dim().3;
-            for channel in 0..channels {
+            assert_eq!(gammas.len(), channels);
+            for (channel, gamma) in gammas.iter().enumerate() {
                 let values: Vec<f64> = response
                     .iter()
                     .skip(channel)
@@ -232,7 +234,7 @@ fn the_response_of_a_channel_varies_by_gamma() {
                 let mean = values.iter().sum::<f64>() / values.len() as f64;
                 let variance =
                     values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
-                assert_close(variance.sqrt(), gammas[channel].abs(), 1e-3, &block.name);
+                assert_close(variance.sqrt(), gamma.abs(), 1e-3, &block.name);
             }
             let mean_square = gammas.iter().map(|g| g * g).sum::<f64>() / gammas.len() as f64;
             assert_close(rms[l], mean_square.sqrt(), 1e-12, "γ");

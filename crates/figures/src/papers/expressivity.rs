@@ -7,7 +7,7 @@ use reslab_results::Table;
 use reslab_results::statistics::summarise;
 
 use crate::axes::{Axis, nice_above};
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme::{self, Rgb};
@@ -21,7 +21,7 @@ const BUILT: Rgb = (0x00, 0x9e, 0x73);
 type Errors = BTreeMap<i64, Vec<f64>>;
 
 /// The figures of the table `expressivity`.
-pub fn figures(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(tables: &Tables) -> Vec<Named> {
     let figure = tables
         .instruments
         .get("expressivity")

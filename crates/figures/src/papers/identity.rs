@@ -8,7 +8,7 @@ use reslab_results::statistics::summarise;
 use reslab_results::table::Row;
 
 use crate::axes::Axis;
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme::{self, Rgb};
@@ -28,7 +28,7 @@ const STARTS: [(&str, Rgb); 7] = [
 const SHAPES: [Shape; 2] = [Shape::Disc, Shape::Square];
 
 /// The figures of the table `identity`.
-pub fn figures(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(tables: &Tables) -> Vec<Named> {
     let mut drawn = Vec::new();
     if tables
         .runs

@@ -13,7 +13,7 @@ use reslab_results::statistics::summarise;
 
 use super::gradients::nothing_else_varies;
 use crate::axes::Axis;
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -41,7 +41,7 @@ type Kind = (bool, bool);
 type Lines = BTreeMap<Kind, BTreeMap<i64, Vec<f64>>>;
 
 /// The figure, if the table `shattering` suffices for it.
-pub fn figures(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(tables: &Tables) -> Vec<Named> {
     vec![("shattering".into(), figure(tables))]
 }
 

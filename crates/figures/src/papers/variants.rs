@@ -8,7 +8,7 @@ use reslab_results::statistics::summarise;
 
 use crate::axes::{Axis, number};
 use crate::networks::{self, Comparison, Network, Networks, Outcome};
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -40,7 +40,7 @@ enum Line<'a> {
 type Lines<'a> = Vec<(f64, Line<'a>)>;
 
 /// The figures, one for each combination of the other settings that vary, with what names them.
-pub fn error_by_network(tables: &Tables) -> Result<Vec<(String, Result<Figure, String>)>, String> {
+pub fn error_by_network(tables: &Tables) -> Result<Vec<Named>, String> {
     let sets = networks::sets(&tables.runs)?;
     Ok(sets
         .iter()

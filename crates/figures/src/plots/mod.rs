@@ -33,6 +33,9 @@ pub struct Figure {
     pub notes: Vec<String>,
 }
 
+/// The stem of a figure's files, with the figure or with why it cannot be drawn.
+pub type Named = (String, Result<Figure, String>);
+
 /// One pair of axes with what is drawn in them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Panel {

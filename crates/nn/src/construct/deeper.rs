@@ -57,7 +57,7 @@ pub fn deeper(shallow: &Constructed, added: usize) -> Result<Constructed, Constr
 /// no negative numbers, if it has a ReLU.
 fn template(network: &Network, stage: usize) -> Result<&Block, ConstructError> {
     let fits = |(_, block): &(usize, &Block)| block.stage == stage && !block.is_downsampling();
-    let found = network.blocks.iter().enumerate().filter(fits).last();
+    let found = network.blocks.iter().enumerate().rfind(fits);
     let (_, block) = found.ok_or_else(|| ConstructError::NoTemplate {
         network: network.name.clone(),
         stage: stage + 1,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Kind, MARK, Study, geometric_mean, line_entry, shape};
 use crate::axes::Axis;
-use crate::plots::{Figure, Layer, Panel, Section};
+use crate::plots::{Figure, Layer, Named, Panel, Section};
 use crate::theme;
 
 /// The axis ends here even where gradients are smaller or larger still.
@@ -12,7 +12,7 @@ const LEAST: f64 = 1e-18;
 const MOST: f64 = 1e22;
 
 /// Before training, and after it for each value of clipping.
-pub fn figures(study: &Study<'_>) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(study: &Study<'_>) -> Vec<Named> {
     let (first, last) = (study.first_epoch(), study.last_epoch());
     let mut figures = vec![("gradient-flow".to_owned(), figure(study, first, 0))];
     if last > first {

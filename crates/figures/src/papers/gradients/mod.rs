@@ -19,7 +19,7 @@ use reslab_results::schema::runs_fixed;
 use reslab_results::table::Row;
 use reslab_results::{Cell, Table};
 
-use crate::plots::{Entry, Figure, Sample, Section};
+use crate::plots::{Entry, Named, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -37,7 +37,7 @@ const COMPARED: [&str; 8] = [
 ];
 
 /// The figures that the table `gradients` suffices for.
-pub fn figures(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(tables: &Tables) -> Vec<Named> {
     match Study::read(tables) {
         Ok(study) => {
             let mut figures = flow::figures(&study);

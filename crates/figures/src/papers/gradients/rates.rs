@@ -14,14 +14,14 @@ use reslab_results::statistics::summarise;
 
 use super::{Kind, MARK, Study, flow::when, line_entry, mean, shape};
 use crate::axes::Axis;
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::theme;
 
 /// Where the axis of factors ends.
 const MOST: f64 = 2.0;
 
 /// `gradient-rates` and `gradient-rates-training`.
-pub fn figures(study: &Study<'_>) -> Vec<(String, Result<Figure, String>)> {
+pub fn figures(study: &Study<'_>) -> Vec<Named> {
     let mut figures = vec![("gradient-rates".to_owned(), by_depth(study))];
     if study.epochs.len() > 1 {
         figures.push(("gradient-rates-training".to_owned(), by_epoch(study)));

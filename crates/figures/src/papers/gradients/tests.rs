@@ -3,7 +3,7 @@
 use reslab_results::{Cell, Table, schema};
 
 use super::*;
-use crate::plots::Layer;
+use crate::plots::{Figure, Layer};
 use crate::synthetic::{Synthetic, settings};
 
 /// Gradients that grow by `factor` a block going back, at epochs 0 and 2.

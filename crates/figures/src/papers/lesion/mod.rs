@@ -15,7 +15,7 @@ use reslab_results::table::Row;
 use reslab_results::{Cell, Table};
 
 use crate::axes::{Axis, nice_above};
-use crate::plots::{Entry, Figure, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Named, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme::{self, Rgb};
@@ -47,7 +47,7 @@ struct Lesion {
 }
 
 /// All figures the table suffices for.
-pub fn draw(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn draw(tables: &Tables) -> Vec<Named> {
     type Draw = fn(&[Network]) -> Figure;
     let figures: [(&str, &[&str], Draw); 3] = [
         ("lesion-blocks", &["delete", "delete-layer"], blocks::figure),

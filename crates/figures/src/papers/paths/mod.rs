@@ -12,7 +12,7 @@ use reslab_results::table::Row;
 use reslab_results::{Cell, Table};
 
 use crate::axes::Axis;
-use crate::plots::{Figure, Layer};
+use crate::plots::{Layer, Named};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -38,7 +38,7 @@ struct Profiles {
 }
 
 /// For each run the figure of the paper and that of the expansion.
-pub fn draw(tables: &Tables) -> Vec<(String, Result<Figure, String>)> {
+pub fn draw(tables: &Tables) -> Vec<Named> {
     let Some(paths) = tables.instruments.get("paths") else {
         return Vec::new();
     };
