@@ -7,11 +7,11 @@
 
 use reslab_nn::construct::{ConstructError, Constructed, deeper, residual_equal};
 use reslab_nn::data::{Split, Targets};
-use reslab_nn::engine::{Batch, Engine, Noise, TargetsRef};
+use reslab_nn::engine::{Batch, Engine, Noise};
 use reslab_nn::loss::BatchResult;
 use reslab_nn::network::{Block, Layer, Network, Op};
 use reslab_nn::reference;
-use reslab_nn::train::{EVALUATION_BATCH, SettingProblem};
+use reslab_nn::train::{EVALUATION_BATCH, SettingProblem, targets};
 use reslab_results::{Cell, Table, schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -203,15 +203,9 @@ fn compared(
 
 fn batch(split: &Split, start: usize, end: usize) -> Batch<'_> {
     let features = split.inputs.len() / split.len.max(1);
-    let targets = match &split.targets {
-        Targets::Classes(classes) => TargetsRef::Classes(&classes[start..end]),
-        Targets::Values { dimensions, values } => {
-            TargetsRef::Values(&values[start * dimensions..end * dimensions])
-        }
-    };
     Batch {
         inputs: &split.inputs[start * features..end * features],
-        targets,
+        targets: targets(&split.targets, start, end),
         len: end - start,
         noise: Noise::default(),
     }

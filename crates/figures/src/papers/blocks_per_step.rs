@@ -8,15 +8,13 @@ use reslab_results::statistics::summarise;
 use reslab_results::table::Row;
 
 use crate::axes::{Axis, nice_above};
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Means, Panel, Sample, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
 
 const BLOCKS: &str = "train_blocks_per_step";
 const BRANCHES: &str = "train_evaluation_branches";
-const MEAN_RADIUS: f64 = 4.0;
-const SEED_RADIUS: f64 = 2.4;
 
 /// What branches are at evaluation: multiplied by the share trained, or whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,11 +99,9 @@ pub fn error_by_blocks(tables: &Tables) -> Result<Figure, String> {
         } else {
             -0.12
         };
-        layers.extend(line(
-            *branches,
-            by,
-            if lines.len() > 1 { aside } else { 0.0 },
-        ));
+        let aside = if lines.len() > 1 { aside } else { 0.0 };
+        let places = by.iter().map(|(blocks, all)| (*blocks as f64 + aside, all));
+        layers.extend(look(*branches).layers(places));
     }
     let panel = Panel {
         title: String::new(),
@@ -156,68 +152,27 @@ fn one_question(tables: &Tables) -> Result<(), String> {
     }
 }
 
-fn look(branches: Branches) -> (theme::Rgb, Shape) {
-    match branches {
+fn look(branches: Branches) -> Means {
+    let (color, shape) = match branches {
         Branches::Scaled => (theme::RESIDUAL, Shape::Disc),
         Branches::Whole => (theme::PLAIN, Shape::Square),
-    }
-}
-
-fn line(branches: Branches, by: &BTreeMap<i64, Vec<f64>>, aside: f64) -> Vec<Layer> {
-    let (color, shape) = look(branches);
-    let at = |blocks: i64| blocks as f64 + aside;
-    let summaries: Vec<_> = by
-        .iter()
-        .filter_map(|(blocks, all)| Some((at(*blocks), summarise(all)?)))
-        .collect();
-    let means: Vec<(f64, f64)> = summaries.iter().map(|(x, s)| (*x, s.mean)).collect();
-    let intervals = summaries.iter().filter_map(|(x, s)| {
-        let (low, high) = s.interval?;
-        Some((*x, low, high))
-    });
-    let several = by.iter().filter(|(_, all)| all.len() > 1);
-    let seeds = several.flat_map(|(blocks, all)| all.iter().map(move |e| (at(*blocks), *e)));
-    let marks = |points, radius, opacity| Layer::Marks {
-        points,
-        shape,
-        radius,
-        color,
-        opacity,
     };
-    vec![
-        Layer::Line {
-            points: means.clone(),
-            color,
-            width: theme::LINE_WIDTH,
-            dashed: false,
-        },
-        Layer::Intervals {
-            points: intervals.collect(),
-            color,
-        },
-        marks(seeds.collect(), SEED_RADIUS, theme::SEED_OPACITY),
-        marks(means, MEAN_RADIUS, 1.0),
-    ]
+    Means {
+        color,
+        shape,
+        dashed: false,
+    }
 }
 
 fn legend(lines: &[(Branches, BTreeMap<i64, Vec<f64>>)]) -> Section {
     let mut entries: Vec<Entry> = lines
         .iter()
-        .map(|(branches, _)| {
-            let (color, shape) = look(*branches);
-            Entry {
-                sample: Sample::Mark {
-                    shape,
-                    color,
-                    radius: MEAN_RADIUS,
-                    opacity: 1.0,
-                    line: true,
-                },
-                label: match branches {
-                    Branches::Scaled => "branches times share".into(),
-                    Branches::Whole => "branches whole".into(),
-                },
-            }
+        .map(|(branches, _)| Entry {
+            sample: look(*branches).sample(),
+            label: match branches {
+                Branches::Scaled => "branches times share".into(),
+                Branches::Whole => "branches whole".into(),
+            },
         })
         .collect();
     entries.push(Entry {

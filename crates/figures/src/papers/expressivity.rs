@@ -4,18 +4,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reslab_results::Table;
-use reslab_results::statistics::summarise;
 
 use crate::axes::{Axis, nice_above};
-use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Means, Named, Panel, Section, beside};
 use crate::scene::Shape;
 use crate::tables::Tables;
-use crate::theme::{self, Rgb};
+use crate::theme;
 
-const MEAN_RADIUS: f64 = 4.0;
-const SEED_RADIUS: f64 = 2.4;
+const TRAINED: Means = Means {
+    color: theme::PLAIN,
+    shape: Shape::Square,
+    dashed: false,
+};
 /// Okabe and Ito's bluish green.
-const BUILT: Rgb = (0x00, 0x9e, 0x73);
+const BUILT: Means = Means {
+    color: (0x00, 0x9e, 0x73),
+    shape: Shape::Disc,
+    dashed: false,
+};
 
 /// Errors by number of layers.
 type Errors = BTreeMap<i64, Vec<f64>>;
@@ -68,8 +74,8 @@ fn constructed_against_trained(tables: &Tables, rows: &Table) -> Result<Figure, 
     let layers: Vec<f64> = layers.into_iter().map(|layers| layers as f64).collect();
     let x = Axis::of_values(label, &layers);
     let top = nice_above(1.05 * all().fold(0.01, f64::max)).min(1.0);
-    let mut drawn = line(&trained, &x, theme::PLAIN, Shape::Square, -0.006);
-    drawn.extend(line(&built, &x, BUILT, Shape::Disc, 0.006));
+    let mut drawn = line(&trained, &x, TRAINED, -0.006);
+    drawn.extend(line(&built, &x, BUILT, 0.006));
     let name = if set == "train" { "training" } else { "test" };
     let panel = Panel {
         title: String::new(),
@@ -85,8 +91,8 @@ fn constructed_against_trained(tables: &Tables, rows: &Table) -> Result<Figure, 
         legend: vec![Section {
             heading: "Plain network".into(),
             entries: vec![
-                entry("trained from scratch", theme::PLAIN, Shape::Square),
-                entry("identity blocks added", BUILT, Shape::Disc),
+                entry("trained from scratch", TRAINED),
+                entry("identity blocks added", BUILT),
             ],
         }],
         notes: vec![
@@ -122,54 +128,14 @@ fn trained(tables: &Tables, set: &str) -> Errors {
 }
 
 /// A line through the means, `aside` of the true place by a share of the axis.
-fn line(errors: &Errors, x: &Axis, color: Rgb, shape: Shape, aside: f64) -> Vec<Layer> {
-    let at = |layers: i64| match (layers as f64, x.log) {
-        (n, true) => n * (x.high / x.low).powf(aside),
-        (n, false) => n + aside * (x.high - x.low),
-    };
-    let summaries: Vec<_> = errors
-        .iter()
-        .filter_map(|(layers, all)| Some((at(*layers), summarise(all)?)))
-        .collect();
-    let means: Vec<(f64, f64)> = summaries.iter().map(|(x, s)| (*x, s.mean)).collect();
-    let intervals = summaries.iter().filter_map(|(x, s)| {
-        let (low, high) = s.interval?;
-        Some((*x, low, high))
-    });
-    let several = errors.iter().filter(|(_, all)| all.len() > 1);
-    let seeds = several.flat_map(|(layers, all)| all.iter().map(move |e| (at(*layers), *e)));
-    let marks = |points, radius, opacity| Layer::Marks {
-        points,
-        shape,
-        radius,
-        color,
-        opacity,
-    };
-    vec![
-        Layer::Line {
-            points: means.clone(),
-            color,
-            width: theme::LINE_WIDTH,
-            dashed: false,
-        },
-        Layer::Intervals {
-            points: intervals.collect(),
-            color,
-        },
-        marks(seeds.collect(), SEED_RADIUS, theme::SEED_OPACITY),
-        marks(means, MEAN_RADIUS, 1.0),
-    ]
+fn line(errors: &Errors, x: &Axis, look: Means, aside: f64) -> Vec<Layer> {
+    let at = |layers: &i64| beside(*layers as f64, x, aside);
+    look.layers(errors.iter().map(|(layers, all)| (at(layers), all)))
 }
 
-fn entry(label: &str, color: Rgb, shape: Shape) -> Entry {
+fn entry(label: &str, look: Means) -> Entry {
     Entry {
-        sample: Sample::Mark {
-            shape,
-            color,
-            radius: MEAN_RADIUS,
-            opacity: 1.0,
-            line: true,
-        },
+        sample: look.sample(),
         label: label.into(),
     }
 }

@@ -4,17 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reslab_results::Table;
-use reslab_results::statistics::summarise;
 use reslab_results::table::Row;
 
 use crate::axes::Axis;
-use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Means, Named, Panel, Sample, Section, beside};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme::{self, Rgb};
 
-const MEAN_RADIUS: f64 = 4.0;
-const SEED_RADIUS: f64 = 2.4;
 /// Colours of what starts how, after Okabe and Ito; the same in both figures.
 const STARTS: [(&str, Rgb); 7] = [
     ("plain", theme::PLAIN),
@@ -134,18 +131,9 @@ fn loss_by_depth(tables: &Tables) -> Result<Figure, String> {
         ),
         x,
     };
-    let entries = best.keys().enumerate().map(|(index, start)| {
-        let (color, shape) = style(start, index);
-        Entry {
-            sample: Sample::Mark {
-                shape,
-                color,
-                radius: MEAN_RADIUS,
-                opacity: 1.0,
-                line: true,
-            },
-            label: (*start).to_owned(),
-        }
+    let entries = best.keys().enumerate().map(|(index, start)| Entry {
+        sample: style(start, index).sample(),
+        label: (*start).to_owned(),
     });
     let legend = Section {
         heading: "Stack".into(),
@@ -175,47 +163,21 @@ fn best_rate(rates: &BTreeMap<String, Vec<f64>>) -> Option<&Vec<f64>> {
     usable.min_by(|a, b| mean(a).total_cmp(&mean(b)))
 }
 
-fn style(start: &str, index: usize) -> (Rgb, Shape) {
+fn style(start: &str, index: usize) -> Means {
     let known = STARTS.iter().find(|(name, _)| *name == start);
-    let color = known.map_or(theme::QUIET, |(_, color)| *color);
-    (color, SHAPES[index % SHAPES.len()])
+    Means {
+        color: known.map_or(theme::QUIET, |(_, color)| *color),
+        shape: SHAPES[index % SHAPES.len()],
+        dashed: false,
+    }
 }
 
-fn line(
-    by_depth: &BTreeMap<i64, &Vec<f64>>,
-    x: &Axis,
-    (color, shape): (Rgb, Shape),
-    index: usize,
-) -> Vec<Layer> {
-    let aside = 0.006 * (index as f64 - 1.0);
-    let at = |depth: i64| match (depth as f64, x.log) {
-        (n, true) => n * (x.high / x.low).powf(aside),
-        (n, false) => n + aside * (x.high - x.low),
-    };
-    let means = by_depth
-        .iter()
-        .filter_map(|(depth, all)| Some((at(*depth), summarise(all)?.mean)));
-    let means: Vec<(f64, f64)> = means.collect();
-    let seeds = by_depth
-        .iter()
-        .flat_map(|(depth, all)| all.iter().map(move |loss| (at(*depth), *loss)));
-    let marks = |points, radius, opacity| Layer::Marks {
-        points,
-        shape,
-        radius,
-        color,
-        opacity,
-    };
-    vec![
-        Layer::Line {
-            points: means.clone(),
-            color,
-            width: theme::LINE_WIDTH,
-            dashed: false,
-        },
-        marks(seeds.collect(), SEED_RADIUS, theme::SEED_OPACITY),
-        marks(means, MEAN_RADIUS, 1.0),
-    ]
+/// Without intervals: losses of three seeds on a logarithmic axis would have most of them reach 0.
+fn line(by_depth: &BTreeMap<i64, &Vec<f64>>, x: &Axis, look: Means, index: usize) -> Vec<Layer> {
+    let at = |depth: &i64| beside(*depth as f64, x, 0.006 * (index as f64 - 1.0));
+    let layers = look.layers(by_depth.iter().map(|(depth, all)| (at(depth), *all)));
+    let drawn = |layer: &Layer| !matches!(layer, Layer::Intervals { .. });
+    layers.into_iter().filter(drawn).collect()
 }
 
 /// Mean over seeds of `ratio` before training, against the block, for the deepest networks.
@@ -273,7 +235,7 @@ fn ratio_by_block(tables: &Tables, rows: &Table) -> Result<Figure, String> {
         .enumerate()
         .map(|(index, (start, points))| Layer::Line {
             points: points.clone(),
-            color: style(start, index).0,
+            color: style(start, index).color,
             width: theme::LINE_WIDTH,
             dashed: start.starts_with("plain"),
         });
@@ -285,7 +247,7 @@ fn ratio_by_block(tables: &Tables, rows: &Table) -> Result<Figure, String> {
     };
     let entries = drawn.iter().enumerate().map(|(index, (start, _))| Entry {
         sample: Sample::Line {
-            color: style(start, index).0,
+            color: style(start, index).color,
             dashed: start.starts_with("plain"),
         },
         label: (*start).to_owned(),

@@ -7,11 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reslab_results::schema::runs_fixed;
-use reslab_results::statistics::summarise;
 use reslab_results::table::Row;
 
 use crate::axes::{Axis, nice_above};
-use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
+use crate::plots::{Entry, Figure, Layer, Means, Panel, Section, beside};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -32,9 +31,6 @@ const COMPARED: [&str; 9] = [
     "data_subset_seed",
     "seed",
 ];
-
-const MEAN_RADIUS: f64 = 4.0;
-const SEED_RADIUS: f64 = 2.4;
 
 /// How a run starts. In the order of the legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,54 +173,21 @@ fn line(
     x: &Axis,
     aside: f64,
 ) -> Vec<Layer> {
-    let color = color(errors, start);
-    let at = |examples: i64| match (examples as f64, x.log) {
-        (n, true) => n * (x.high / x.low).powf(aside),
-        (n, false) => n + aside * (x.high - x.low),
-    };
-    let summaries = by_examples
-        .iter()
-        .filter_map(|(n, all)| Some((at(*n), summarise(all)?)));
-    let summaries: Vec<_> = summaries.collect();
-    let means: Vec<(f64, f64)> = summaries.iter().map(|(x, s)| (*x, s.mean)).collect();
-    let intervals = summaries.iter().filter_map(|(x, s)| {
-        let (low, high) = s.interval?;
-        Some((*x, low, high))
-    });
-    let several = by_examples.iter().filter(|(_, all)| all.len() > 1);
-    let seeds = several.flat_map(|(n, all)| all.iter().map(move |error| (at(*n), *error)));
-    let marks = |points, radius, opacity| Layer::Marks {
-        points,
+    let at = |examples: &i64| beside(*examples as f64, x, aside);
+    look(errors, start).layers(by_examples.iter().map(|(n, all)| (at(n), all)))
+}
+
+fn look(errors: &Errors, start: Start) -> Means {
+    Means {
+        color: color(errors, start),
         shape: shape(start),
-        radius,
-        color,
-        opacity,
-    };
-    vec![
-        Layer::Line {
-            points: means.clone(),
-            color,
-            width: theme::LINE_WIDTH,
-            dashed: start == Start::Scratch,
-        },
-        Layer::Intervals {
-            points: intervals.collect(),
-            color,
-        },
-        marks(seeds.collect(), SEED_RADIUS, theme::SEED_OPACITY),
-        marks(means, MEAN_RADIUS, 1.0),
-    ]
+        dashed: start == Start::Scratch,
+    }
 }
 
 fn legend(errors: &Errors) -> Section {
     let entries = errors.keys().map(|&start| Entry {
-        sample: Sample::Mark {
-            shape: shape(start),
-            color: color(errors, start),
-            radius: MEAN_RADIUS,
-            opacity: 1.0,
-            line: true,
-        },
+        sample: look(errors, start).sample(),
         label: match start {
             Start::Scratch => "from scratch".into(),
             Start::Tuned => "nothing frozen".into(),

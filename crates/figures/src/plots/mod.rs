@@ -6,6 +6,7 @@
 mod clip;
 mod layout;
 mod legend;
+mod means;
 mod panel;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::scene::Shape;
 use crate::theme::Rgb;
 
 pub use layout::lay_out;
+pub use means::{Means, beside};
 
 /// A whole figure.
 #[derive(Clone, Debug, PartialEq)]
