@@ -87,6 +87,8 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
 const MOST_GROUPS: usize = 24;
+/// The same beside figures of instruments.
+const MOST_BESIDE_INSTRUMENTS: usize = 4;
 
 /// A figure that was not drawn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,101 +123,142 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         skipped: Vec::new(),
         verdicts: claims::fitting(tables),
     };
+    let beside = draw_instruments(tables, out, &mut drawing)?;
+    // These compare what keeps the runs of the others apart: they stand alone.
+    if transfer::applies(tables)
+        && drawing.add(
+            "error-by-examples",
+            transfer::error_by_examples(tables),
+            out,
+        )?
+    {
+        return finish(drawing, out);
+    }
+    if blocks_per_step::applies(tables) {
+        let figure = blocks_per_step::error_by_blocks(tables);
+        if drawing.add("error-by-blocks-per-step", figure, out)? {
+            return finish(drawing, out);
+        }
+    }
+    if networks::apply(&tables.runs) {
+        draw_networks(tables, out, &mut drawing, beside)?;
+        if networks::stand_alone(&tables.runs) {
+            return finish(drawing, out);
+        }
+    }
+    draw_groups(tables, out, &mut drawing, beside)?;
+    finish(drawing, out)
+}
+
+/// The figures of instruments that have rows; whether there were any.
+fn draw_instruments(
+    tables: &Tables,
+    out: &Path,
+    drawing: &mut Drawing,
+) -> Result<bool, FigureError> {
+    let mut any = false;
     for instrument in INSTRUMENT_FIGURES {
         let rows = tables.instruments.get(instrument.table);
         if rows.is_none_or(|table| table.is_empty()) {
             continue;
         }
         for (name, figure) in (instrument.draw)(tables) {
-            match figure {
-                Ok(figure) => write_figure(&figure, out, &name, &mut drawing.files)?,
-                Err(reason) => drawing.skipped.push(Skipped {
-                    figure: name,
-                    reason,
-                }),
-            }
+            any |= drawing.add(&name, figure, out)?;
         }
     }
-    // This figure compares what keeps the runs of the others apart: it stands alone.
-    if transfer::applies(tables) {
-        let name = "error-by-examples";
-        match transfer::error_by_examples(tables) {
-            Ok(figure) => {
-                write_figure(&figure, out, name, &mut drawing.files)?;
-                return finish(drawing, out);
-            }
-            Err(reason) => drawing.skipped.push(Skipped {
-                figure: name.into(),
-                reason,
-            }),
-        }
-    }
-    // So does this one.
-    if blocks_per_step::applies(tables) {
-        let name = "error-by-blocks-per-step";
-        match blocks_per_step::error_by_blocks(tables) {
-            Ok(figure) => {
-                write_figure(&figure, out, name, &mut drawing.files)?;
-                return finish(drawing, out);
-            }
-            Err(reason) => drawing.skipped.push(Skipped {
-                figure: name.into(),
-                reason,
-            }),
-        }
-    }
-    if networks::apply(&tables.runs) {
-        draw_networks(tables, out, &mut drawing)?;
-        if networks::stand_alone(&tables.runs) {
-            return finish(drawing, out);
-        }
-    }
-    match study::groups(&tables.runs) {
-        Ok(groups) => {
+    Ok(any)
+}
+
+/// Plain and residual networks over depth: each figure for each combination of other settings.
+/// `beside` says whether instruments have figures.
+fn draw_groups(
+    tables: &Tables,
+    out: &Path,
+    drawing: &mut Drawing,
+    beside: bool,
+) -> Result<(), FigureError> {
+    let groups = study::groups(&tables.runs);
+    let groups = groups.and_then(|groups| few_enough(beside, groups.len()).map(|()| groups));
+    let groups = match groups {
+        Ok(groups) => groups,
+        Err(reason) => {
             for spec in &FIGURES {
-                for (index, group) in groups.iter().enumerate() {
-                    let name = file_stem(spec, group);
-                    let figure = if index < MOST_GROUPS {
-                        (spec.draw)(tables, group)
-                    } else {
-                        Err(format!(
-                            "only the first {MOST_GROUPS} combinations of settings are drawn"
-                        ))
-                    };
-                    match figure {
-                        Ok(figure) => write_figure(&figure, out, &name, &mut drawing.files)?,
-                        Err(reason) => drawing.skipped.push(Skipped {
-                            figure: name,
-                            reason,
-                        }),
-                    }
-                }
+                drawing.skip(spec.name, reason.clone());
+            }
+            return Ok(());
+        }
+    };
+    for spec in &FIGURES {
+        for (index, group) in groups.iter().enumerate() {
+            let figure = if index < MOST_GROUPS {
+                (spec.draw)(tables, group)
+            } else {
+                Err(format!(
+                    "only the first {MOST_GROUPS} combinations of settings are drawn"
+                ))
+            };
+            drawing.add(&file_stem(spec, group), figure, out)?;
+        }
+    }
+    Ok(())
+}
+
+impl Drawing {
+    /// Writes a figure, or notes why it cannot be drawn; whether it was.
+    fn add(
+        &mut self,
+        name: &str,
+        figure: Result<Figure, String>,
+        out: &Path,
+    ) -> Result<bool, FigureError> {
+        match figure {
+            Ok(figure) => {
+                write_figure(&figure, out, name, &mut self.files)?;
+                Ok(true)
+            }
+            Err(reason) => {
+                self.skip(name, reason);
+                Ok(false)
             }
         }
-        Err(reason) => drawing.skipped.extend(FIGURES.iter().map(|spec| Skipped {
-            figure: spec.name.into(),
-            reason: reason.clone(),
-        })),
     }
-    finish(drawing, out)
+
+    fn skip(&mut self, figure: &str, reason: String) {
+        let figure = figure.to_owned();
+        self.skipped.push(Skipped { figure, reason });
+    }
+}
+
+/// Refuses more combinations of settings than should be drawn beside figures of instruments, which
+/// they would only hide.
+fn few_enough(beside: bool, combinations: usize) -> Result<(), String> {
+    if !beside || combinations <= MOST_BESIDE_INSTRUMENTS {
+        return Ok(());
+    }
+    Err(format!(
+        "beside figures of instruments at most {MOST_BESIDE_INSTRUMENTS} combinations of settings \
+         are drawn, and there are {combinations}"
+    ))
 }
 
 /// Networks that differ in architecture, one figure for each combination of other settings.
-fn draw_networks(tables: &Tables, out: &Path, drawing: &mut Drawing) -> Result<(), FigureError> {
+fn draw_networks(
+    tables: &Tables,
+    out: &Path,
+    drawing: &mut Drawing,
+    beside: bool,
+) -> Result<(), FigureError> {
     let name = "error-by-network";
     let sets = match variants::error_by_network(tables) {
         Ok(sets) => sets,
         Err(reason) => vec![(String::new(), Err(reason))],
     };
+    if let Err(reason) = few_enough(beside, sets.len()) {
+        drawing.skip(name, reason);
+        return Ok(());
+    }
     for (slug, figure) in sets.into_iter().take(MOST_GROUPS) {
-        let stem = stem(name, &slug);
-        match figure {
-            Ok(figure) => write_figure(&figure, out, &stem, &mut drawing.files)?,
-            Err(reason) => drawing.skipped.push(Skipped {
-                figure: stem,
-                reason,
-            }),
-        }
+        drawing.add(&stem(name, &slug), figure, out)?;
     }
     Ok(())
 }
@@ -272,4 +315,60 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FigureError> {
     fs::write(&beside, bytes)
         .and_then(|()| fs::rename(&beside, path))
         .map_err(|error| FigureError::write(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{Synthetic, settings};
+    use reslab_results::{Cell, Table, schema};
+
+    /// Plain and residual networks at `rates` learning rates.
+    fn tables(rates: i64) -> Tables {
+        let mut made = Synthetic::default();
+        for rate in 1..=rates {
+            for (depth, residual) in [(20, false), (56, false), (20, true), (56, true)] {
+                let settings = settings(depth, residual, 0).with("train_lr", 0.01 * rate as f64);
+                made.run(settings, "finished", 0.1, 0.2);
+            }
+        }
+        made.tables()
+    }
+
+    fn drawn(tables: &Tables) -> (usize, Vec<Skipped>) {
+        let out = tempfile::tempdir().expect("a folder");
+        let drawing = draw_tables(tables, out.path()).expect("drawn");
+        let by_depth = |file: &&PathBuf| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("error-by-depth") && name.ends_with("svg")
+        };
+        let count = drawing.files.iter().filter(by_depth).count();
+        (count, drawing.skipped)
+    }
+
+    #[test]
+    fn many_combinations_do_not_hide_the_figures_of_instruments() {
+        let mut table = Table::new(schema::identity());
+        let mut row = vec![Cell::Null; table.schema.columns.len()];
+        for (name, cell) in [
+            ("run_id", Cell::from("r3")),
+            ("epoch", 0_i64.into()),
+            ("block", 0_i64.into()),
+            ("ratio", 0.5.into()),
+        ] {
+            row[table.index(name).expect("a column")] = cell;
+        }
+        table.push(row).expect("a row");
+        assert_eq!(drawn(&tables(6)).0, 6);
+        for (rates, expected) in [(4, 4), (5, 0)] {
+            let mut tables = tables(rates);
+            tables
+                .instruments
+                .insert("identity".to_owned(), table.clone());
+            let (count, skipped) = drawn(&tables);
+            assert_eq!(count, expected);
+            let told = skipped.iter().any(|s| s.reason.contains("there are 5"));
+            assert_eq!(told, expected == 0, "{skipped:?}");
+        }
+    }
 }
