@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reslab_results::schema::runs_fixed;
+use reslab_results::schema::{is_instrument_setting, runs_fixed};
 use reslab_results::{Cell, Table};
 
 /// One run of a group.
@@ -144,6 +144,8 @@ fn table_runs(table: &Table) -> Vec<Run> {
         })
         .collect();
     runs.sort_by_key(|run| (run.residual, run.depth, run.seed));
+    // Runs that differ in their instruments only are one training.
+    runs.dedup_by_key(|run| (run.residual, run.depth, run.seed));
     runs
 }
 
@@ -175,7 +177,7 @@ pub(crate) fn varying(runs: &Table) -> Vec<String> {
         .map(|column| column.name.clone())
         .filter(|name| fixed.index(name).is_none() && !own.contains(&name.as_str()))
         // What is measured on a network changes nothing in its training.
-        .filter(|name| !name.starts_with("probes_"))
+        .filter(|name| !is_instrument_setting(name))
         .filter(|name| runs.distinct(name).is_ok_and(|values| values.len() > 1))
         .collect()
 }
@@ -290,6 +292,21 @@ mod tests {
         assert_eq!(groups[0].depths(), [20, 56]);
         assert_eq!(groups[0].depths_of(true), [20]);
         assert!(groups[0].caveats.is_empty());
+    }
+
+    #[test]
+    fn runs_that_differ_in_their_instruments_are_one_training() {
+        let mut made = Synthetic::default();
+        for samples in [100_i64, 200] {
+            for depth in [20, 56] {
+                let set = settings(depth, false, 0).with("probes_lesion_samples", samples);
+                made.run(set, "finished", 0.1, 0.2);
+            }
+        }
+        let groups = groups(&made.tables().runs).unwrap();
+        assert_eq!(groups.len(), 1);
+        assert_eq!(groups[0].runs.len(), 2);
+        assert_eq!(groups[0].seeds(), (1, 1));
     }
 
     #[test]

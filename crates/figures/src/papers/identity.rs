@@ -182,11 +182,10 @@ fn line(by_depth: &BTreeMap<i64, &Vec<f64>>, x: &Axis, look: Means, index: usize
 
 /// Mean over seeds of `ratio` before training, against the block, for the deepest networks.
 fn ratio_by_block(tables: &Tables, rows: &Table) -> Result<Figure, String> {
-    let depths = tables
-        .runs
-        .iter()
-        .filter_map(|row| row.integer("model_depth"));
-    let deepest = depths.max();
+    let measured: BTreeSet<&str> = rows.iter().filter_map(|row| row.text("run_id")).collect();
+    let is_measured = |row: &Row<'_>| row.text("run_id").is_some_and(|id| measured.contains(id));
+    let runs = tables.runs.iter().filter(is_measured);
+    let deepest = runs.filter_map(|row| row.integer("model_depth")).max();
     let starts: BTreeMap<&str, String> = tables
         .runs
         .iter()

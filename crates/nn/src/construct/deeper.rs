@@ -36,21 +36,8 @@ pub fn deeper(shallow: &Constructed, added: usize) -> Result<Constructed, Constr
             }
         }
     }
-    writer.enter(None);
-    let head = writer.copies(&network.head, shallow);
-    let (layout, parameters, state) = writer.finish();
-    Ok(Constructed {
-        network: Network {
-            name: format!("{}+{added}", network.name),
-            stem,
-            blocks,
-            head,
-            layout,
-            ..network.clone()
-        },
-        parameters,
-        state,
-    })
+    let name = format!("{}+{added}", network.name);
+    Ok(writer.finish(shallow, name, stem, blocks))
 }
 
 /// The block of a stage that identity blocks are made like: one that keeps its shape and is given

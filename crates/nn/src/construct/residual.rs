@@ -11,7 +11,7 @@
 use super::affine::Affine;
 use super::writer::{Tensor, Writer};
 use super::{ConstructError, Constructed, is_given_no_negatives, plain};
-use crate::network::{Activation, Block, Conv2d, Layer, Linear, Network, Op, Role, Shortcut};
+use crate::network::{Activation, Block, Conv2d, Layer, Linear, Op, Role, Shortcut};
 
 /// The residual network that equals a plain one in evaluation. Blocks that change the shape stay
 /// plain: they have no identity to add.
@@ -40,21 +40,8 @@ pub fn residual_equal(of: &Constructed) -> Result<Constructed, ConstructError> {
             equal_block(&mut writer, block, of, signed)?
         });
     }
-    writer.enter(None);
-    let head = writer.copies(&network.head, of);
-    let (layout, parameters, state) = writer.finish();
-    Ok(Constructed {
-        network: Network {
-            name: format!("{}-as-residual", network.name),
-            stem,
-            blocks,
-            head,
-            layout,
-            ..network.clone()
-        },
-        parameters,
-        state,
-    })
+    let name = format!("{}-as-residual", network.name);
+    Ok(writer.finish(of, name, stem, blocks))
 }
 
 /// The residual block that equals a plain one.

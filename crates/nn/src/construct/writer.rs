@@ -1,7 +1,9 @@
 //! Writing a network's layers and numbers anew, in the order of execution, so that it has a layout
 //! of its own.
 
-use crate::network::{BatchNorm, Conv2d, Entry, Layer, Layout, Linear, Op, Role, Slot};
+use crate::network::{
+    BatchNorm, Block, Conv2d, Entry, Layer, Layout, Linear, Network, Op, Role, Slot,
+};
 
 use super::Constructed;
 
@@ -119,9 +121,28 @@ impl Writer {
         layers.iter().map(|layer| self.copy(layer, of)).collect()
     }
 
-    /// The layout and its numbers.
-    pub fn finish(self) -> (Layout, Vec<f64>, Vec<f64>) {
-        (self.layout, self.parameters, self.state)
+    /// The network of these blocks, with the head of the one it is made `of` as it is.
+    pub fn finish(
+        mut self,
+        of: &Constructed,
+        name: String,
+        stem: Vec<Layer>,
+        blocks: Vec<Block>,
+    ) -> Constructed {
+        self.enter(None);
+        let head = self.copies(&of.network.head, of);
+        Constructed {
+            network: Network {
+                name,
+                stem,
+                blocks,
+                head,
+                layout: self.layout,
+                ..of.network.clone()
+            },
+            parameters: self.parameters,
+            state: self.state,
+        }
     }
 }
 

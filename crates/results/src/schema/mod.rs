@@ -23,7 +23,9 @@ pub use identity::identity;
 pub use layers::layers;
 pub use lesion::lesion;
 pub use paths::{path_summary, paths};
-pub use runs::{DEFAULT_METRICS, LOSS_METRICS, is_setting, runs, runs_fixed};
+pub use runs::{
+    DEFAULT_METRICS, LOSS_METRICS, is_instrument_setting, is_setting, runs, runs_fixed,
+};
 pub use settings::{Settings, flatten};
 pub use shattering::shattering;
 pub use timings::timings;

@@ -103,6 +103,11 @@ pub const DEFAULT_METRICS: [&str; 2] = ["final_train_error", "final_test_error"]
 /// The metrics shown in their place for regression, which has no error.
 pub const LOSS_METRICS: [&str; 2] = ["final_train_loss", "final_test_loss"];
 
+/// Whether a column of `runs` is a setting of an instrument, which changes nothing in training.
+pub fn is_instrument_setting(column: &str) -> bool {
+    column.starts_with("probes_")
+}
+
 /// Whether a column of `runs` is a setting, and not one of the fixed columns.
 pub fn is_setting(column: &str) -> bool {
     runs_fixed().index(column).is_none()

@@ -11,7 +11,7 @@ pub use render::{Format, render, short};
 
 use std::cmp::Ordering;
 
-use crate::schema::{DEFAULT_METRICS, LOSS_METRICS, is_setting};
+use crate::schema::{DEFAULT_METRICS, LOSS_METRICS, is_instrument_setting, is_setting};
 use crate::statistics::summarise as summarise_values;
 use crate::table::{Cell, ColumnSpec, Kind, Schema, Table, TableError};
 
@@ -75,7 +75,13 @@ pub fn varying_settings(runs: &Table) -> Vec<String> {
 /// measured in all n runs.
 pub fn summarise(runs: &Table, options: &SummaryOptions) -> Result<Table, TableError> {
     let varying = varying_settings(runs);
-    let shown = options.settings.as_ref().unwrap_or(&varying);
+    // Settings of instruments keep runs apart, lest one training count twice; they say nothing of it.
+    let of_training: Vec<String> = varying
+        .iter()
+        .filter(|name| !is_instrument_setting(name))
+        .cloned()
+        .collect();
+    let shown = options.settings.as_ref().unwrap_or(&of_training);
     for setting in shown {
         runs.index(setting)?;
     }

@@ -43,6 +43,26 @@ fn options() -> SummaryOptions {
 }
 
 #[test]
+fn settings_of_instruments_keep_runs_apart_unseen() {
+    let mut table = sweep();
+    let column = ColumnSpec::new("probes_lesion_samples", Kind::Integer, "", "A setting.");
+    table.schema.columns.push(column);
+    for (number, row) in table.rows.iter_mut().enumerate() {
+        row.push(Cell::Integer(if number < 3 { 100 } else { 200 }));
+    }
+    let half: Vec<usize> = (0..3).chain(0..3).collect();
+    let mut twice = table.select(&half);
+    for row in &mut twice.rows[3..] {
+        *row.last_mut().expect("a cell") = Cell::Integer(200);
+    }
+    let summary = summarise(&twice, &options()).expect("columns");
+    assert!(!summary.has("probes_lesion_samples"));
+    // One training of three seeds, measured in two ways: not one of six.
+    assert_eq!(summary.len(), 2);
+    assert_eq!(summary.integer(0, "n"), Some(3));
+}
+
+#[test]
 fn only_what_varies_is_shown_grouped_over_seeds() {
     let summary = summarise(&sweep(), &options()).expect("columns");
     let names: Vec<_> = summary
