@@ -55,6 +55,7 @@ fn main() {
         dataset: &dataset,
         train: &train,
         seed: 0,
+        folder: None,
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
     let pool = pool.build().expect("threads can be started");

@@ -15,11 +15,13 @@
 pub mod expressivity;
 pub mod gradients;
 pub mod identity;
+pub mod landscape;
 pub mod layers;
 pub mod lesion;
 pub mod paths;
 mod settings;
 pub mod shattering;
+pub mod snapshots;
 mod subject;
 
 pub use settings::ProbeSettings;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::expressivity::{self, ExpressivitySettings};
 use crate::gradients::{self, GradientSettings};
 use crate::identity::{self, IdentitySettings};
+use crate::landscape::{self, LandscapeSettings};
 use crate::lesion::{self, LesionSettings};
 use crate::paths::{self, PathsSettings};
 use crate::shattering::{self, ShatteringSettings};
@@ -36,6 +37,9 @@ pub struct ProbeSettings {
     /// Build networks that equal the trained plain one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expressivity: Option<ExpressivitySettings>,
+    /// The loss along lines, planes and the trajectory of training (Li et al. 2018).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub landscape: Option<LandscapeSettings>,
 }
 
 /// A kind of instrument: what all of its settings have in common.
@@ -147,6 +151,14 @@ impl ProbeSettings {
             },
         };
         asked.extend(kind.asked(self.expressivity.as_ref()));
+        let kind = Kind {
+            name: "landscape",
+            field: "landscape.epochs",
+            epochs: |settings: &LandscapeSettings| &settings.epochs,
+            problems: LandscapeSettings::problems,
+            measure: landscape::measure,
+        };
+        asked.extend(kind.asked(self.landscape.as_ref()));
         asked
     }
 
@@ -167,6 +179,12 @@ impl ProbeSettings {
             }
         }
         found
+    }
+
+    /// Whether the network after `epoch` is to be kept for an instrument that looks back.
+    pub fn keeps(&self, epoch: usize, last: usize) -> bool {
+        let landscape = self.landscape.as_ref();
+        landscape.is_some_and(|settings| settings.keeps(epoch, last))
     }
 
     /// Whether any instrument is used after `epoch` of a run of `last` epochs.

@@ -1,5 +1,7 @@
 //! What an instrument is given, and how it tells how far it is.
 
+use std::path::Path;
+
 use reslab_nn::data::{Dataset, Split};
 use reslab_nn::error::ShapeError;
 use reslab_nn::network::Network;
@@ -27,6 +29,10 @@ pub struct Subject<'a> {
     pub train: &'a TrainSettings,
     /// Seed of the run: random choices of an instrument are drawn from it.
     pub seed: u64,
+    /// A folder that outlives the run, and is that of every run with the same training: what an
+    /// instrument keeps there it finds again after a stop, and with other settings of its own. It
+    /// may not exist yet; `None` where nothing can be kept.
+    pub folder: Option<&'a Path>,
 }
 
 /// Which set an instrument looks at.

@@ -51,6 +51,7 @@ fn with<T>(
         dataset,
         train: &train,
         seed: 0,
+        folder: None,
     };
     let mut tell = |_: Progress| Flow::Continue;
     run(&subject, &mut Watch::new("test", &mut tell))

@@ -307,6 +307,7 @@ fn any_number_of_threads_gives_the_same_bits_and_a_stop_is_heard() {
         dataset: &dataset,
         train: &train,
         seed: 0,
+        folder: None,
     };
     let mut asked = 0;
     let mut tell = |_| {

@@ -69,6 +69,7 @@ fn study(
         dataset: &case.dataset,
         train: &train,
         seed: 11,
+        folder: None,
     };
     let mut last = 0;
     let mut tell = |progress: reslab_probes::Progress| {

@@ -13,6 +13,7 @@
 //!   runs/.work/<id>.claim           who is at it
 //!   runs/.failed/<id>.json          why it failed
 //!   runs/.trained/<id>              the run with instruments whose training is that of run <id>
+//!   runs/.kept/<id>/                what instruments keep of the training of run <id>
 //!   runs/.aside/                    damaged or conflicting records, kept for inspection
 //! ```
 
@@ -105,6 +106,11 @@ impl RunPaths {
     /// Folder of notes on who was trained how.
     pub fn trained(&self) -> PathBuf {
         self.runs().join(".trained")
+    }
+
+    /// Folder of what instruments keep for every run with the training `id`.
+    pub fn kept(&self, id: &RunId) -> PathBuf {
+        self.runs().join(".kept").join(id.as_str())
     }
 
     /// Folder of damaged or conflicting records.

@@ -72,6 +72,7 @@ impl Case {
             dataset: &self.dataset,
             train: &self.train,
             seed: 5,
+            folder: None,
         }
     }
 

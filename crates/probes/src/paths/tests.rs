@@ -53,6 +53,7 @@ fn subject<'a>(
         dataset,
         train,
         seed: 7,
+        folder: None,
     }
 }
 

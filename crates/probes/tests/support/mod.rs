@@ -65,6 +65,7 @@ pub fn with_subject<T>(
         dataset,
         train: &train,
         seed: 7,
+        folder: None,
     };
     let mut tell = |_| Flow::Continue;
     measure(&subject, &mut Watch::new("test", &mut tell))

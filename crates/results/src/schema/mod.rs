@@ -6,6 +6,7 @@ mod epochs;
 mod expressivity;
 mod gradients;
 mod identity;
+mod landscape;
 mod layers;
 mod lesion;
 mod paths;
@@ -20,6 +21,7 @@ pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
 pub use identity::identity;
+pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
 pub use lesion::lesion;
 pub use paths::{path_summary, paths};
@@ -54,6 +56,9 @@ pub fn instruments() -> Vec<Schema> {
         expressivity(),
         gradients(),
         shattering(),
+        landscape(),
+        landscape_curvature(),
+        trajectory(),
     ]
 }
 
@@ -91,6 +96,16 @@ fn row_meaning(name: &str) -> &'static str {
         "gradients" => {
             "One row a run, epoch and place: the stem's output, each block's, and the fit over all \
              of them (`probes.gradients`)."
+        }
+        "landscape" => {
+            "One row a run, epoch, surface, kind of statistics, set and point (`probes.landscape`)."
+        }
+        "landscape_curvature" => {
+            "One row a run, epoch, surface and point at which the Hessian was looked at \
+             (`probes.landscape`)."
+        }
+        "trajectory" => {
+            "One row a run and snapshot of its training (`probes.landscape.trajectory`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",

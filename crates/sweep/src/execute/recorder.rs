@@ -1,21 +1,21 @@
 //! The observer of a run: gathers its rows, measures its layers, writes its checkpoints, tells
 //! how far it is, and answers whether to stop.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reslab_nn::data::Dataset;
 use reslab_nn::network::Network;
 use reslab_nn::train::{EpochReport, Flow, Observer, StepReport, TrainerView};
-use reslab_probes::Subject;
 use reslab_probes::layers::{LayerProbe, add_rows};
+use reslab_probes::{Subject, snapshots};
 use reslab_results::{
     Cell, EpochTiming, Metrics, Outcome, RunId, RunRecord, Table, TableError, schema,
 };
 use serde_json::{Value as Json, json};
 
-use super::probe;
 use super::run::RunContext;
+use super::{probe, reuse};
 use crate::Event;
 
 /// Between two events about steps.
@@ -156,6 +156,8 @@ pub struct Recorder<'a> {
     context: &'a RunContext<'a>,
     dataset: &'a Dataset,
     layers: LayerProbe<'a>,
+    /// Where instruments keep what outlives the run.
+    folder: Option<PathBuf>,
     rows: Rows,
     told: Instant,
     saved: Instant,
@@ -177,6 +179,7 @@ impl<'a> Recorder<'a> {
             context,
             dataset,
             layers: LayerProbe::new(network, dataset, &config.measure, &config.train),
+            folder: reuse::folder(context),
             rows,
             told: now,
             saved: now,
@@ -225,6 +228,9 @@ impl<'a> Recorder<'a> {
             threads: self.context.threads,
         });
         let last = report.epoch == config.train.epochs;
+        if report.complete && config.probes.keeps(report.epoch, config.train.epochs) {
+            self.keep(report.epoch, trainer)?;
+        }
         let probed = report.complete && config.probes.is_due(report.epoch, config.train.epochs);
         if probed && !last {
             let subject = Subject {
@@ -236,6 +242,7 @@ impl<'a> Recorder<'a> {
                 dataset: self.dataset,
                 train: &config.train,
                 seed: run.seed,
+                folder: self.folder.as_deref(),
             };
             match probe::measure(self.context, &subject)? {
                 Some(found) => self.rows.add_probes(found),
@@ -249,6 +256,15 @@ impl<'a> Recorder<'a> {
             self.save(trainer)?;
         }
         Ok(())
+    }
+
+    /// Keeps the network for instruments that look back.
+    fn keep(&self, epoch: usize, trainer: &TrainerView<'_>) -> Result<(), String> {
+        let arenas = (trainer.parameters, &*trainer.state);
+        match &self.folder {
+            Some(folder) => snapshots::write(folder, epoch, trainer.network, arenas),
+            None => Ok(()),
+        }
     }
 
     /// Writes a checkpoint with the rows so far.

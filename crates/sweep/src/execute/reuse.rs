@@ -5,10 +5,13 @@
 //! under the id that it would have without them. Training ends in the same bits whenever it is
 //! done, so the tables are those of a run that was trained anew.
 
+use std::path::PathBuf;
+
 use reslab_nn::data::Dataset;
 use reslab_nn::import::{Head, WeightsFile};
 use reslab_nn::network::Network;
 use reslab_nn::train::{Outcome, Trained};
+use reslab_probes::snapshots;
 use reslab_results::{Lookup, Outcome as Recorded, RunId, RunRecord};
 use serde_json::Value as Json;
 
@@ -31,10 +34,21 @@ pub fn find(context: &RunContext<'_>, network: &Network, dataset: &Dataset) -> O
     }
     let training = training(&context.run.identity);
     let key = RunId::of(&training).ok()?;
+    let kept = context.store.paths().kept(&key);
+    let missing = |epoch| !snapshots::path(&kept, epoch).is_file();
+    if (0..=last).any(|epoch| config.probes.keeps(epoch, last) && missing(epoch)) {
+        return None;
+    }
     let noted = context.store.trained_as(&key);
     let others = std::iter::once(key).chain(noted);
     let mut others = others.filter(|id| *id != context.run.id);
     others.find_map(|id| take_over(context, &id, &training, network, dataset))
+}
+
+/// Where the instruments of a run keep what every run with the same training may use.
+pub fn folder(context: &RunContext<'_>) -> Option<PathBuf> {
+    let key = RunId::of(&training(&context.run.identity)).ok()?;
+    Some(context.store.paths().kept(&key))
 }
 
 /// Leaves the note by which [`find`] finds this run. Without it the next one trains anew, so that

@@ -59,6 +59,7 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
         return Ok(End::Interrupted);
     };
     if trained.outcome == Outcome::Finished {
+        let folder = reuse::folder(context);
         let evaluated = train::effective::evaluated(&network, &config.train);
         let subject = Subject {
             run_id: context.run.id.as_str(),
@@ -69,6 +70,7 @@ pub fn run(context: &RunContext<'_>, datasets: &Datasets) -> Result<End, String>
             dataset: &dataset,
             train: &config.train,
             seed: config.seed,
+            folder: folder.as_deref(),
         };
         match probe::measure(context, &subject)? {
             Some(found) => rows.add_probes(found),
