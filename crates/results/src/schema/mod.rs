@@ -6,6 +6,7 @@ mod epochs;
 mod expressivity;
 mod gradients;
 mod identity;
+mod jacobian;
 mod landscape;
 mod layers;
 mod lesion;
@@ -21,6 +22,7 @@ pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
 pub use identity::identity;
+pub use jacobian::{jacobian, jacobian_exponents, jacobian_values};
 pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
 pub use lesion::lesion;
@@ -59,6 +61,9 @@ pub fn instruments() -> Vec<Schema> {
         landscape(),
         landscape_curvature(),
         trajectory(),
+        jacobian(),
+        jacobian_values(),
+        jacobian_exponents(),
     ]
 }
 
@@ -106,6 +111,16 @@ fn row_meaning(name: &str) -> &'static str {
         }
         "trajectory" => {
             "One row a run and snapshot of its training (`probes.landscape.trajectory`)."
+        }
+        "jacobian" => {
+            "One row a run, epoch, sample and Jacobian: of a block or of a product of blocks \
+             (`probes.jacobian`)."
+        }
+        "jacobian_values" => {
+            "One row a singular value or eigenvalue of a Jacobian (`probes.jacobian`)."
+        }
+        "jacobian_exponents" => {
+            "One row a Lyapunov exponent of a product of blocks (`probes.jacobian`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",
