@@ -163,7 +163,7 @@ impl JacobianSettings {
             let message = format!(
                 "must have `first` and `last` with first ≤ last < {count}, the blocks of `{name}`, \
                  but has {first} and {}.",
-                end - 1
+                end.saturating_sub(1)
             );
             tell("jacobian.products", message);
         } else if let Some(wrong) =
