@@ -15,6 +15,7 @@
 pub mod expressivity;
 pub mod gradients;
 pub mod identity;
+pub mod jacobian;
 pub mod landscape;
 pub mod layers;
 pub mod lesion;

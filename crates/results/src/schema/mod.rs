@@ -6,6 +6,7 @@ mod epochs;
 mod expressivity;
 mod gradients;
 mod identity;
+mod jacobian_theory;
 mod landscape;
 mod layers;
 mod lesion;
@@ -21,6 +22,7 @@ pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
 pub use identity::identity;
+pub use jacobian_theory::{jacobian_density, jacobian_theory};
 pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
 pub use lesion::lesion;
@@ -59,6 +61,8 @@ pub fn instruments() -> Vec<Schema> {
         landscape(),
         landscape_curvature(),
         trajectory(),
+        jacobian_theory(),
+        jacobian_density(),
     ]
 }
 
@@ -106,6 +110,13 @@ fn row_meaning(name: &str) -> &'static str {
         }
         "trajectory" => {
             "One row a run and snapshot of its training (`probes.landscape.trajectory`)."
+        }
+        "jacobian_theory" => {
+            "One row a run, epoch, sample, product of blocks and law (`probes.jacobian`)."
+        }
+        "jacobian_density" => {
+            "One row a run, epoch, sample, product of blocks, law and bin or outlier \
+             (`probes.jacobian`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",

@@ -1,0 +1,3 @@
+//! Jacobian spectra.
+
+pub mod theory;

@@ -1,0 +1,4 @@
+//! Jacobians of blocks and of products of blocks.
+
+pub mod free_probability;
+pub mod theory;
