@@ -64,7 +64,7 @@ fn many_blocks_have_the_tabulated_edges_and_peaks() {
         if let Some(peak) = peak {
             // Per unit of ln λ half of that per unit of ln σ.
             let highest = law.points().iter().map(|p| p.density).fold(0.0, f64::max);
-            assert!((0.5 * highest - peak).abs() < 0.51e-3, "c = {c}: {highest}");
+            assert!((0.5 * highest - peak).abs() < 1e-3, "c = {c}: {highest}");
         }
     }
 }
@@ -112,7 +112,7 @@ fn finite_blocks_become_the_law_of_many() {
         gaps.fold(0.0, f64::max)
     };
     let (coarse, fine) = (distance(20), distance(200));
-    assert!(fine < 2e-3 && coarse > 5.0 * fine, "{coarse} {fine}");
+    assert!(fine < 3e-3 && coarse > 5.0 * fine, "{coarse} {fine}");
 }
 
 /// Without gates the law is Fuss and Catalan's, whose curve is

@@ -37,7 +37,8 @@ fn rotation(n: usize, rng: &mut ChaCha8Rng) -> Array2<f64> {
     q
 }
 
-/// ln σ of a square matrix, by one-sided Jacobi rotations of its rows.
+/// ln σ of a square matrix, by one-sided Jacobi rotations of its rows; −∞ where rounding has left
+/// something of a 0.
 fn ln_singular_values(matrix: &Array2<f64>) -> Vec<f64> {
     let mut rows: Vec<Vec<f64>> = matrix.outer_iter().map(|r| r.to_vec()).collect();
     let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
@@ -64,7 +65,11 @@ fn ln_singular_values(matrix: &Array2<f64>) -> Vec<f64> {
             break;
         }
     }
-    rows.iter().map(|row| 0.5 * dot(row, row).ln()).collect()
+    let logs = rows.iter().map(|row| 0.5 * dot(row, row).ln());
+    let logs: Vec<f64> = logs.collect();
+    let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let zero = |x: f64| if x < top - 34.0 { f64::NEG_INFINITY } else { x };
+    logs.into_iter().map(zero).collect()
 }
 
 /// E λ^k over all singular values.

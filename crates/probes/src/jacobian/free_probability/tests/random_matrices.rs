@@ -1,7 +1,7 @@
 //! The laws against products of random matrices of 200 to 300 rows.
 
 use ndarray::Array2;
-use reslab_nn::random::uniform;
+use reslab_nn::random::shuffle;
 
 use super::super::comparison::{PROBABILITIES, compare};
 use super::*;
@@ -67,24 +67,25 @@ fn plain_products_with_gates() {
                 Weights::Gaussian => gaussian(N, 1.0, &mut rng),
                 Weights::Orthogonal => rotation(N, &mut rng),
             };
-            let open: Vec<f64> = (0..N).map(|_| uniform(&mut rng).round()).collect();
+            // Half of the gates, so that as many singular values are 0 as in the limit.
+            let mut open: Vec<f64> = (0..N).map(|i| (i % 2) as f64).collect();
+            shuffle(&mut rng, &mut open);
             let gated = Array2::from_shape_fn((N, N), |(i, j)| open[i] * weight[(i, j)]);
             product = gated.dot(&product);
         }
         let law = Law::Plain(plain(weights, layers, true, 0.0));
         let spectrum = law.spectrum();
-        let mut values = ln_singular_values(&product);
-        values.sort_by(f64::total_cmp);
-        // The share of zeros is the largest of four draws, a little above ½: the upper half counts.
-        let found = compare(&law, &spectrum, &values);
+        let found = compare(&law, &spectrum, &ln_singular_values(&product));
         for (share, (predicted, measured)) in PROBABILITIES.iter().zip(found.quantiles).skip(1) {
-            assert!(
-                (predicted - measured).abs() < 0.15,
-                "{weights:?} {share}: {predicted} {measured}"
-            );
+            let error = (predicted - measured).abs();
+            assert!(error < 0.1, "{weights:?} {share}: {predicted} {measured}");
         }
-        near(values[N - 1], law.spectrum().edges().1, 0.1);
-        assert!(found.distance < 0.05, "{found:?}");
+        assert!(
+            (found.measured_edges.1 - found.edges.1).abs() < 0.08,
+            "{found:?}"
+        );
+        assert!(found.distance < 0.02, "{found:?}");
+        assert_eq!((found.outliers_below, found.outliers_above), (0, 0));
     }
 }
 
@@ -96,7 +97,7 @@ fn a_sample_by_hand() {
     let high = spectrum.edges().1;
     let found = compare(&law, &spectrum, &[0.0, high + 10.0, -0.0, 0.0]);
     near(found.distance, 0.5, 1e-9);
-    assert_eq!((found.outliers_below, found.outliers_above), (0, 0));
+    assert_eq!((found.outliers_below, found.outliers_above), (0, 1));
     let mut many = vec![0.0; 1000];
     many[3] = high + 1.0;
     many[8] = -high - 1.0;
