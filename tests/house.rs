@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 const MOST_LINES: usize = 450;
 
 /// Crate and the crates of ours it may import.
-const IMPORTS: [(&str, &[&str]); 7] = [
+const IMPORTS: [(&str, &[&str]); 8] = [
     ("kernels", &[]),
+    ("dense", &[]),
     ("nn", &["kernels"]),
-    ("probes", &["nn", "results"]),
+    ("probes", &["dense", "nn", "results"]),
     ("results", &[]),
     ("sweep", &["probes", "nn", "results"]),
     ("figures", &["results"]),

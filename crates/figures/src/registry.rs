@@ -87,6 +87,10 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
         table: "paths",
         draw: paths::draw,
     },
+    InstrumentFigures {
+        table: "jacobian",
+        draw: jacobian::figures,
+    },
 ];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::expressivity::{self, ExpressivitySettings};
 use crate::gradients::{self, GradientSettings};
 use crate::identity::{self, IdentitySettings};
+use crate::jacobian::{self, JacobianSettings};
 use crate::landscape::{self, LandscapeSettings};
 use crate::lesion::{self, LesionSettings};
 use crate::paths::{self, PathsSettings};
@@ -40,6 +41,9 @@ pub struct ProbeSettings {
     /// The loss along lines, planes and the trajectory of training (Li et al. 2018).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landscape: Option<LandscapeSettings>,
+    /// Spectra of the Jacobians of blocks and of their products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jacobian: Option<JacobianSettings>,
 }
 
 /// A kind of instrument: what all of its settings have in common.
@@ -159,6 +163,14 @@ impl ProbeSettings {
             measure: landscape::measure,
         };
         asked.extend(kind.asked(self.landscape.as_ref()));
+        let kind = Kind {
+            name: "jacobian",
+            field: "jacobian.epochs",
+            epochs: |settings: &JacobianSettings| &settings.epochs,
+            problems: JacobianSettings::problems,
+            measure: jacobian::measure,
+        };
+        asked.extend(kind.asked(self.jacobian.as_ref()));
         asked
     }
 

@@ -10,6 +10,8 @@ use reslab_results::TableError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use reslab_dense::DenseError;
+
 /// A network with its numbers, the data it belongs to and the settings it was trained with.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
@@ -68,6 +70,9 @@ pub enum ProbeError {
     /// A row does not fit its table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// A matrix has no decomposition.
+    #[error("The spectrum could not be computed: {0}.")]
+    Dense(#[from] DenseError),
     /// The instrument cannot be used here.
     #[error("{0}")]
     Unusable(String),

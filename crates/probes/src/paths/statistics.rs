@@ -26,7 +26,7 @@ pub enum Statistics {
 
 impl Statistics {
     /// The state arena to measure with.
-    pub(super) fn state(self, subject: &Subject<'_>) -> Result<Vec<f32>, ProbeError> {
+    pub(crate) fn state(self, subject: &Subject<'_>) -> Result<Vec<f32>, ProbeError> {
         let mut state = subject.state.to_vec();
         if self == Statistics::Running || state.is_empty() {
             return Ok(state);

@@ -6,6 +6,7 @@ mod epochs;
 mod expressivity;
 mod gradients;
 mod identity;
+mod jacobian;
 mod jacobian_theory;
 mod landscape;
 mod layers;
@@ -22,6 +23,7 @@ pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
 pub use identity::identity;
+pub use jacobian::{jacobian, jacobian_exponents, jacobian_values};
 pub use jacobian_theory::{jacobian_density, jacobian_theory};
 pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
@@ -61,6 +63,9 @@ pub fn instruments() -> Vec<Schema> {
         landscape(),
         landscape_curvature(),
         trajectory(),
+        jacobian(),
+        jacobian_values(),
+        jacobian_exponents(),
         jacobian_theory(),
         jacobian_density(),
     ]
@@ -110,6 +115,16 @@ fn row_meaning(name: &str) -> &'static str {
         }
         "trajectory" => {
             "One row a run and snapshot of its training (`probes.landscape.trajectory`)."
+        }
+        "jacobian" => {
+            "One row a run, epoch, sample and Jacobian: of a block or of a product of blocks \
+             (`probes.jacobian`)."
+        }
+        "jacobian_values" => {
+            "One row a singular value or eigenvalue of a Jacobian (`probes.jacobian`)."
+        }
+        "jacobian_exponents" => {
+            "One row a Lyapunov exponent of a product of blocks (`probes.jacobian`)."
         }
         "jacobian_theory" => {
             "One row a run, epoch, sample, product of blocks and law (`probes.jacobian`)."

@@ -1,0 +1,160 @@
+//! What a spectrum is summed up to.
+
+use super::matrix_free::Ritz;
+
+/// Singular values as logarithms, each with its share of all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spectrum {
+    /// ln σ of those that are not 0, descending, with shares.
+    pub points: Vec<(f64, f64)>,
+    /// Singular values in all: the smaller of the numbers in and out.
+    pub count: usize,
+    /// Those that are not 0, where all are known.
+    pub rank: Option<usize>,
+}
+
+/// The table's columns on a spectrum. Logarithms are natural.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// ln of the largest.
+    pub log_max: f64,
+    /// ln of the smallest that is not 0.
+    pub log_min: f64,
+    /// Mean of ln σ over those that are not 0.
+    pub log_mean: f64,
+    /// Its standard deviation.
+    pub log_deviation: f64,
+    /// 5 %, 50 % and 95 % quantiles.
+    pub log_quantiles: [f64; 3],
+    /// ln of the root mean square, zeros counted.
+    pub log_rms: f64,
+    /// exp of the entropy of σ/Σσ (Roy, Vetterli 2007).
+    pub effective_rank: f64,
+    /// Share of all within [1/2, 2].
+    pub share_near_one: f64,
+}
+
+impl Spectrum {
+    /// Of all singular values of a map of `rows` × `columns`; below max(rows, columns) ε of the
+    /// largest counts as 0.
+    pub fn of_values(values: &[f64], (rows, columns): (usize, usize)) -> Self {
+        let largest = values.first().copied().unwrap_or(0.0);
+        let nothing = rows.max(columns) as f64 * f64::EPSILON * largest;
+        let logs = values.iter().filter(|s| **s > nothing).map(|s| s.ln());
+        Self::of_logs(&logs.collect::<Vec<f64>>(), values.len())
+    }
+
+    /// Of the logarithms of all that are not 0, descending.
+    pub fn of_logs(logs: &[f64], count: usize) -> Self {
+        let share = 1.0 / count as f64;
+        Self {
+            points: logs.iter().map(|log| (*log, share)).collect(),
+            count,
+            rank: Some(logs.len()),
+        }
+    }
+
+    /// The mean of several quadratures of a map of `rows` × `columns`.
+    pub fn of_quadratures(runs: &[Ritz], (rows, columns): (usize, usize)) -> Self {
+        let largest = runs.iter().filter_map(|run| run.values.first());
+        let largest = largest.copied().fold(0.0, f64::max);
+        let nothing = rows.max(columns) as f64 * f64::EPSILON * largest;
+        let all = runs
+            .iter()
+            .flat_map(|run| run.values.iter().zip(&run.weights));
+        let mut points: Vec<(f64, f64)> = all
+            .filter(|(value, _)| **value > nothing)
+            .map(|(value, weight)| (value.ln(), weight / runs.len() as f64))
+            .collect();
+        points.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self {
+            points,
+            count: rows.min(columns),
+            rank: None,
+        }
+    }
+
+    /// Sums it up; `None` where every singular value is 0.
+    pub fn summary(&self) -> Option<Summary> {
+        let (first, last) = (self.points.first()?, self.points.last()?);
+        let weight: f64 = self.points.iter().map(|p| p.1).sum();
+        let mean = self.points.iter().map(|(x, w)| w * x).sum::<f64>() / weight;
+        let spread = self.points.iter().map(|(x, w)| w * (x - mean).powi(2));
+        let top = first.0;
+        // Relative to the largest, so that squares neither vanish nor overflow.
+        let relative = |(x, w): &(f64, f64)| ((x - top).exp(), *w);
+        let square: f64 = self
+            .points
+            .iter()
+            .map(relative)
+            .map(|(s, w)| w * s * s)
+            .sum();
+        let sum: f64 = self.points.iter().map(relative).map(|(s, w)| w * s).sum();
+        let entropy = self.points.iter().map(relative).map(|(s, w)| {
+            let part = s / (sum * self.count as f64);
+            let each = if part > 0.0 { -part * part.ln() } else { 0.0 };
+            each * w * self.count as f64
+        });
+        let near = |(x, _): &&(f64, f64)| x.abs() <= std::f64::consts::LN_2 * (1.0 + 1e-12);
+        Some(Summary {
+            log_max: top,
+            log_min: last.0,
+            log_mean: mean,
+            log_deviation: (spread.sum::<f64>() / weight).sqrt(),
+            log_quantiles: [0.05, 0.5, 0.95].map(|share| self.quantile(share)),
+            log_rms: top + 0.5 * square.ln(),
+            effective_rank: entropy.sum::<f64>().exp(),
+            share_near_one: self.points.iter().filter(near).map(|p| p.1).sum(),
+        })
+    }
+
+    /// The ln σ below which a share of those lies that are not 0, between the middles of their
+    /// steps in a straight line.
+    pub fn quantile(&self, share: f64) -> f64 {
+        let weight: f64 = self.points.iter().map(|p| p.1).sum();
+        let mut below = 0.0;
+        let mut before: Option<(f64, f64)> = None;
+        for (x, w) in self.points.iter().rev() {
+            let here = (below + 0.5 * w) / weight;
+            if here >= share {
+                let Some((place, value)) = before else {
+                    return *x;
+                };
+                let part = (share - place) / (here - place);
+                return value + part * (x - value);
+            }
+            before = Some((here, *x));
+            below += w;
+        }
+        self.points.first().map_or(f64::NAN, |p| p.0)
+    }
+
+    /// At most so many logarithms, evenly by rank, the largest first; all where they are few
+    /// enough. With each goes its rank from 0.
+    pub fn kept(&self, most: usize) -> Vec<(usize, f64)> {
+        match self.rank {
+            Some(rank) => even(rank, most)
+                .into_iter()
+                .map(|i| (i, self.points[i].0))
+                .collect(),
+            None => even(self.count, most)
+                .into_iter()
+                .map(|i| {
+                    let share = 1.0 - (i as f64 + 0.5) / self.count as f64;
+                    (i, self.quantile(share))
+                })
+                .collect(),
+        }
+    }
+}
+
+/// At most `most` of the numbers below `count`, evenly, both ends among them.
+pub fn even(count: usize, most: usize) -> Vec<usize> {
+    if count <= most {
+        return (0..count).collect();
+    }
+    let step = (count - 1) as f64 / (most - 1) as f64;
+    (0..most)
+        .map(|i| (i as f64 * step).round() as usize)
+        .collect()
+}
