@@ -7,7 +7,7 @@ use crate::synthetic::{Settings, Synthetic, settings};
 /// Rows of both tables for one product of a run.
 fn add(tables: &mut [Table; 2], id: &str, law: &str, blocks: i64, c: Option<f64>) {
     let [theory, density] = tables;
-    let mut push = |table: &mut Table, cells: &[(&str, Cell)]| {
+    let push = |table: &mut Table, cells: &[(&str, Cell)]| {
         let mut row = vec![Cell::Null; table.schema.columns.len()];
         let head = [
             ("run_id", Cell::from(id)),

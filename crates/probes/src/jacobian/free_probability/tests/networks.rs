@@ -71,37 +71,47 @@ fn c_of(prediction: &Prediction) -> f64 {
     }
 }
 
-/// Width 200; what is asked of 400 is measured by an experiment.
+/// Branches of variance 1/L in 100 blocks: c as it would be with slopes of 1 for tanh, quantiles
+/// within 5 % of half the bulk, no outliers, e^c the trimmed mean.
+fn follow_the_law(width: usize, cs: &[f64]) {
+    for two_layers in [false, true] {
+        for &expected in cs {
+            // σ_w² = 2 g², and c = 2 g⁴ for two layers with a ReLU between.
+            let (rest, gain) = match two_layers {
+                false => (r#""activation": "tanh""#, (0.5 * expected).sqrt()),
+                true => (r#""branch_layers": 2"#, (0.5 * expected).powf(0.25)),
+            };
+            let model = format!(r#""depth": 100, "width": {width}, {rest}"#);
+            let init = format!(r#"{{"gain": {gain}, "branch_scale": "inverse-sqrt-depth"}}"#);
+            let (prediction, found) = compared(&network(&model, &init));
+            assert_eq!(prediction.caveat, "");
+            let c = c_of(&prediction);
+            // tanh's slopes are a little below 1.
+            assert!(
+                c < 1.03 * expected && c > 0.93 * expected,
+                "{c}, {expected}"
+            );
+            for comparison in &found {
+                assert!(
+                    comparison.deviation < 0.05,
+                    "{model}, c {c}: {comparison:?}"
+                );
+                assert_eq!(comparison.outliers_above + comparison.outliers_below, 0);
+            }
+            near(found[0].trimmed_mean_square, c.exp(), 0.06);
+        }
+    }
+}
+
 #[test]
 fn tanh_and_two_layer_relu_branches_follow_the_law() {
-    let tanh = r#""depth": 100, "width": 200, "activation": "tanh""#;
-    let relu = r#""depth": 100, "width": 200, "branch_layers": 2"#;
-    // σ_w² = 2 g², and c = 2 g⁴ for two layers with a ReLU between.
-    let cases = [
-        (tanh, 0.125_f64.sqrt(), 0.25),
-        (tanh, 0.5_f64.sqrt(), 1.0),
-        (relu, 0.125_f64.powf(0.25), 0.25),
-        (relu, 0.5_f64.powf(0.25), 1.0),
-    ];
-    for (model, gain, expected) in cases {
-        let init = format!(r#"{{"gain": {gain}, "branch_scale": "inverse-sqrt-depth"}}"#);
-        let (prediction, found) = compared(&network(model, &init));
-        assert_eq!(prediction.caveat, "");
-        let c = c_of(&prediction);
-        // tanh's slopes are a little below 1.
-        assert!(
-            c < 1.03 * expected && c > 0.93 * expected,
-            "{c}, {expected}"
-        );
-        for comparison in &found {
-            assert!(
-                comparison.deviation < 0.05,
-                "{model}, c {c}: {comparison:?}"
-            );
-            assert_eq!(comparison.outliers_above + comparison.outliers_below, 0);
-        }
-        near(found[0].trimmed_mean_square, c.exp(), 0.06);
-    }
+    follow_the_law(200, &[0.25, 1.0]);
+}
+
+#[test]
+#[ignore = "a minute of one core"]
+fn at_width_400_too() {
+    follow_the_law(400, &[0.25, 0.5, 1.0]);
 }
 
 #[test]
