@@ -80,6 +80,10 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
         draw: shattering::figures,
     },
     InstrumentFigures {
+        table: "jacobian_theory",
+        draw: jacobian::theory::figures,
+    },
+    InstrumentFigures {
         table: "paths",
         draw: paths::draw,
     },

@@ -9,7 +9,7 @@
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
 //! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
 //! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
-//! | [`jacobian`] | singular values of blocks and of their products | Pennington et al. 2017; Tarnowski et al. 2018 | as many backward passes as numbers, and a decomposition, a block |
+//! | [`jacobian`] | singular values of blocks and of their products, beside theory | Pennington et al. 2017; Tarnowski et al. 2018 | as many backward passes as numbers, and a decomposition, a block |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 

@@ -7,8 +7,10 @@
 //! | `he`         | √(2 / fan_in)               | He et al. 2015 (ICCV), eq. 10            |
 //! | `he-fan-out` | √(2 / fan_out)              | ibid., eq. 14; Facebook's ResNet code    |
 //! | `xavier`     | √(2 / (fan_in + fan_out))   | Glorot, Bengio 2010, eq. 12              |
+//! | `orthogonal` | orthonormal rows or columns | Saxe, McClelland, Ganguli 2014           |
 //!
-//! times `gain`. Each tensor has its own random stream, keyed by its place in the layout, so that
+//! times `gain`. `orthogonal` takes a weight as a matrix of fan_out rows, as PyTorch does, and makes
+//! its rows orthonormal, or its columns where these are fewer. Each tensor has its own random stream, keyed by its place in the layout, so that
 //! a plain network and its residual twin start from the same numbers.
 
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::orthogonal::orthogonal;
 use super::settings::ModelSettings;
 use crate::error::ModelError;
 use crate::import::{Head, ImportError, WeightsFile};
@@ -33,6 +36,8 @@ pub enum InitScheme {
     HeFanOut,
     /// By both.
     Xavier,
+    /// Orthonormal rows, or columns where these are fewer.
+    Orthogonal,
 }
 
 /// What the γ (or else the weight) that a residual branch ends with is multiplied by;
@@ -185,8 +190,17 @@ pub fn initialize(network: &Network, settings: &InitSettings, seed: u64) -> Vec<
         match entry.role {
             Role::NormWeight => values.fill(factor as f32),
             Role::ConvWeight | Role::LinearWeight => {
-                let deviation = factor * settings.gain * unit_gain_deviation(entry, settings);
+                let scale = factor * settings.gain;
                 let mut rng = random::stream(seed, Purpose::Init, 0, index);
+                if settings.scheme == InitScheme::Orthogonal {
+                    let rows = entry.shape[0];
+                    let drawn = orthogonal(rows, values.len() / rows, &mut rng);
+                    for (value, drawn) in values.iter_mut().zip(drawn) {
+                        *value = (scale * drawn) as f32;
+                    }
+                    continue;
+                }
+                let deviation = scale * unit_gain_deviation(entry, settings);
                 for value in values {
                     *value = (deviation * random::normal(&mut rng)) as f32;
                 }
@@ -221,5 +235,7 @@ fn unit_gain_deviation(entry: &Entry, settings: &InitSettings) -> f64 {
         InitScheme::He => (2.0 / fan_in).sqrt(),
         InitScheme::HeFanOut => (2.0 / fan_out).sqrt(),
         InitScheme::Xavier => (2.0 / (fan_in + fan_out)).sqrt(),
+        // Not drawn one by one; this is what an entry has.
+        InitScheme::Orthogonal => (1.0 / fan_in.max(fan_out)).sqrt(),
     }
 }

@@ -11,6 +11,7 @@ pub mod fully_connected;
 pub mod imagenet;
 pub mod init;
 pub mod names;
+mod orthogonal;
 pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -296,6 +296,7 @@ fn weights_are_drawn_with_the_schemes_deviation() {
         (InitScheme::He, 2.0 / (32.0 * 9.0)),
         (InitScheme::HeFanOut, 2.0 / (64.0 * 9.0)),
         (InitScheme::Xavier, 2.0 / (96.0 * 9.0)),
+        (InitScheme::Orthogonal, 1.0 / (32.0 * 9.0)),
     ];
     for (scheme, variance) in schemes {
         let settings = InitSettings {

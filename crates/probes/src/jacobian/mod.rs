@@ -5,9 +5,11 @@
 //! singular values (and eigenvalues) of its maps are found (see [`blocks`]), and of products of
 //! blocks, growing from either end, singular values, Lyapunov exponents and what becomes of the
 //! loss's gradient (see [`graded`], [`split`]). Jacobians that are too wide to be written down are
-//! looked at by Lanczos (see [`matrix_free`]).
+//! looked at by Lanczos (see [`matrix_free`]). Products stand beside what theory says of them (see
+//! [`theory`] and [`free_probability`]).
 
 pub mod blocks;
+pub mod free_probability;
 pub mod graded;
 pub mod matrix_free;
 mod products;
@@ -18,6 +20,7 @@ pub mod split;
 mod study;
 #[cfg(test)]
 mod tests;
+pub mod theory;
 
 use reslab_nn::data::Targets;
 use reslab_nn::loss::TargetsRef;
@@ -33,7 +36,8 @@ use study::Study;
 
 pub use settings::{End, JacobianSettings, Lanczos, Products, Statistics};
 
-/// The tables `jacobian`, `jacobian_values` and `jacobian_exponents`.
+/// The tables `jacobian`, `jacobian_values` and `jacobian_exponents`, then `jacobian_theory` and
+/// `jacobian_density`.
 pub fn measure(
     settings: &JacobianSettings,
     subject: &Subject<'_>,

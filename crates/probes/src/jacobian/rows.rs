@@ -1,10 +1,11 @@
-//! The three tables, row by row.
+//! The tables, row by row.
 
 use reslab_results::{Cell, Table, TableError, schema};
 
 use super::settings::End;
 use super::spectrum::{Spectrum, Summary, even};
 use super::split::Split;
+use super::theory::{Product, TheoryTables};
 use crate::subject::Subject;
 use reslab_dense::Complex;
 
@@ -53,6 +54,7 @@ pub struct Tables<'a> {
     summaries: Table,
     values: Table,
     exponents: Table,
+    theory: TheoryTables<'a>,
 }
 
 impl<'a> Tables<'a> {
@@ -64,12 +66,19 @@ impl<'a> Tables<'a> {
             summaries: Table::new(schema::jacobian()),
             values: Table::new(schema::jacobian_values()),
             exponents: Table::new(schema::jacobian_exponents()),
+            theory: TheoryTables::new(subject),
         }
     }
 
-    /// `jacobian`, `jacobian_values`, `jacobian_exponents`.
+    /// `jacobian`, `jacobian_values`, `jacobian_exponents`, `jacobian_theory`, `jacobian_density`.
     pub fn finish(self) -> Vec<Table> {
-        vec![self.summaries, self.values, self.exponents]
+        let [theory, density] = self.theory.finish();
+        vec![self.summaries, self.values, self.exponents, theory, density]
+    }
+
+    /// A product beside its laws.
+    pub fn theory(&mut self, product: &Product<'_>) -> Result<(), TableError> {
+        self.theory.add(product)
     }
 
     /// A spectrum: its summary and its values.

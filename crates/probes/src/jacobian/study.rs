@@ -12,6 +12,7 @@ use super::rows::{Approximation, Found, Object, Tables};
 use super::settings::End;
 use super::spectrum::Spectrum;
 use super::split::split;
+use super::theory::Product;
 use crate::subject::ProbeError;
 use reslab_dense::{self as dense, Complex, DenseError, Matrix};
 
@@ -178,6 +179,16 @@ impl Study<'_> {
             split: Some(self.split(blocks)),
         };
         tables.spectrum(&object, &found)?;
+        let input = &self.between[blocks.0];
+        tables.theory(&Product {
+            sample: self.sample,
+            grow: growing.end.name(),
+            blocks,
+            ln_sigmas: &sigma,
+            count: growing.count(),
+            branch_square: growing.branch_square,
+            length: input.iter().map(|x| x * x).sum::<f64>() / input.len() as f64,
+        })?;
         let diagonal = growing.product.log_diagonal();
         Ok(tables.exponents(&object, &diagonal, &sigma, growing.count())?)
     }

@@ -7,6 +7,7 @@ mod expressivity;
 mod gradients;
 mod identity;
 mod jacobian;
+mod jacobian_theory;
 mod landscape;
 mod layers;
 mod lesion;
@@ -23,6 +24,7 @@ pub use expressivity::expressivity;
 pub use gradients::gradients;
 pub use identity::identity;
 pub use jacobian::{jacobian, jacobian_exponents, jacobian_values};
+pub use jacobian_theory::{jacobian_density, jacobian_theory};
 pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
 pub use lesion::lesion;
@@ -64,6 +66,8 @@ pub fn instruments() -> Vec<Schema> {
         jacobian(),
         jacobian_values(),
         jacobian_exponents(),
+        jacobian_theory(),
+        jacobian_density(),
     ]
 }
 
@@ -121,6 +125,13 @@ fn row_meaning(name: &str) -> &'static str {
         }
         "jacobian_exponents" => {
             "One row a Lyapunov exponent of a product of blocks (`probes.jacobian`)."
+        }
+        "jacobian_theory" => {
+            "One row a run, epoch, sample, product of blocks and law (`probes.jacobian`)."
+        }
+        "jacobian_density" => {
+            "One row a run, epoch, sample, product of blocks, law and bin or outlier \
+             (`probes.jacobian`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
         _ => "",

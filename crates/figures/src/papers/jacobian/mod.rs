@@ -4,13 +4,15 @@
 //! - [`ridges`]: the density of log₁₀ σ of products, one ridge a length;
 //! - [`spans`]: the ends and quantiles against the length of the product, the place of the block, or
 //!   the epoch;
-//! - [`clouds`]: eigenvalues of blocks in the complex plane.
+//! - [`clouds`]: eigenvalues of blocks in the complex plane;
+//! - [`theory`]: what free probability predicts, beside measurements.
 
 mod clouds;
 mod ridges;
 mod spans;
 #[cfg(test)]
 mod tests;
+pub mod theory;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,7 @@
 mod networks;
 mod numbers;
 mod tables;
+mod theory;
 
 use reslab_nn::random::{self, Purpose};
 

@@ -7,7 +7,7 @@ use super::networks::{digits, network, numbers};
 use crate::jacobian::{End, JacobianSettings, Products, Statistics, measure};
 use crate::subject::{Subject, Watch};
 
-fn measured(model: &str, settings: &JacobianSettings) -> Vec<Table> {
+pub(super) fn measured(model: &str, settings: &JacobianSettings) -> Vec<Table> {
     let dataset = digits();
     let network = network(model, &dataset);
     let (parameters, state) = numbers(&network);
@@ -50,7 +50,14 @@ fn every_block_and_every_length_has_its_row() {
     };
     let tables = measured(model, &both);
     let names: Vec<_> = tables.iter().map(|t| t.schema.name.as_str()).collect();
-    assert_eq!(names, ["jacobian", "jacobian_values", "jacobian_exponents"]);
+    let expected = [
+        "jacobian",
+        "jacobian_values",
+        "jacobian_exponents",
+        "jacobian_theory",
+        "jacobian_density",
+    ];
+    assert_eq!(names, expected);
     // 3 blocks of 3 maps, 3 lengths from 2 ends.
     assert_eq!(tables[0].len(), 2 * (3 * 3 + 3 * 2));
     // The whole product is the same from both ends.
