@@ -9,6 +9,7 @@
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
 //! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
 //! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
+//! | [`landscape`] | the loss along lines and planes of the parameters | Li et al. 2018 | an evaluation a point |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 

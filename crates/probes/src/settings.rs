@@ -178,7 +178,18 @@ impl ProbeSettings {
                 found.push(SettingProblem { field, message });
             }
         }
+        if let (Some(landscape), true) = (&self.landscape, found.is_empty()) {
+            found.extend(landscape.problems_of_training(train));
+        }
         found
+    }
+
+    /// What a reader of the results should know of the settings: a sentence each.
+    pub fn remarks(&self, network: &Network) -> Vec<String> {
+        let landscape = self.landscape.iter();
+        landscape
+            .flat_map(|settings| settings.remarks(network))
+            .collect()
     }
 
     /// Whether the network after `epoch` is to be kept for an instrument that looks back.
