@@ -5,6 +5,7 @@ pub mod degradation;
 pub mod expressivity;
 pub mod gradients;
 pub mod identity;
+pub mod landscape;
 pub mod lesion;
 pub mod paths;
 pub mod shattering;
