@@ -71,7 +71,11 @@ fn main() {
     let start = Instant::now();
     let tables = pool.install(|| {
         let mut go_on = |_| Flow::Continue;
-        measure(&settings, &subject, &mut Watch::new("landscape", &mut go_on))
+        measure(
+            &settings,
+            &subject,
+            &mut Watch::new("landscape", &mut go_on),
+        )
     });
     let seconds = start.elapsed().as_secs_f64();
     let rows = tables.expect("it fits")[0].len();
