@@ -18,7 +18,9 @@
 
 mod directions;
 mod kept;
+mod points;
 mod principal;
+mod problems;
 mod rows;
 mod settings;
 mod surface;

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::directions::{Course, Point, hexadecimal};
 use super::kept::Kept;
+use super::points::complete;
 use super::settings::{Normalisation, Statistics};
-use super::workers::in_parallel;
 use crate::subject::{ProbeError, Set, Subject};
 
 /// Most samples of one batch of which statistics are taken: about what trainings use.
@@ -72,12 +72,6 @@ pub fn centre_key(subject: &Subject<'_>) -> String {
     )
 }
 
-/// A point that is to be evaluated, and on which of the sets.
-struct Missing {
-    index: usize,
-    sets: Vec<usize>,
-}
-
 /// For each set, what is found at each point. Points that are kept are not evaluated again. `told` is
 /// called with the number of points that were finished, often with none.
 pub fn evaluate(
@@ -87,49 +81,37 @@ pub fn evaluate(
     centre_key: &str,
     told: &mut dyn FnMut(usize) -> Result<(), ProbeError>,
 ) -> Result<Vec<Vec<Found>>, ProbeError> {
-    let mut kept: Vec<Kept> = measure
-        .sets
-        .iter()
-        .map(|set| open(subject, surface, measure, centre_key, *set))
-        .collect();
-    let lacks = |index: usize| {
-        let lacking = |set: &usize| kept[*set].get(surface.points[index]).is_none();
-        let sets: Vec<usize> = (0..kept.len()).filter(lacking).collect();
-        (!sets.is_empty()).then_some(Missing { index, sets })
+    let open = |&(set, samples): &(Set, usize)| {
+        let what = format!("set {set:?} {samples}");
+        let key = point_key(surface, measure, centre_key, &what);
+        Kept::open(subject.folder, "surface", &key, 2)
     };
-    let missing: Vec<Missing> = (0..surface.points.len()).filter_map(lacks).collect();
-    told(surface.points.len() - missing.len())?;
-    let again = measure.statistics == Statistics::Recomputed;
-    let batch_network = again.then(|| subject.network.with_batch_statistics());
+    let mut kept: Vec<Kept> = measure.sets.iter().map(open).collect();
     let largest = measure.sets.iter().map(|&(_, samples)| samples).max();
+    let batch = largest.unwrap_or(1).min(EVALUATION_BATCH);
+    let places = Places::new(subject, surface, measure);
     let start = || {
-        Worker::new(
-            subject.network,
-            batch_network.as_ref(),
-            largest.unwrap_or(1),
-        )
+        let engine = Engine::for_evaluation(subject.network, batch)?;
+        Ok((engine, places.statistics_engine()?))
     };
-    let work = |worker: &mut Worker, piece: usize, poll: &mut dyn FnMut() -> Flow| {
-        let Missing { index, sets } = &missing[piece];
-        Ok(worker.visit(
-            subject,
-            surface,
-            measure,
-            (surface.points[*index], sets),
-            poll,
-        ))
-    };
-    in_parallel(missing.len(), &start, &work, &mut |finished| {
-        let Some((piece, found)) = finished else {
-            return told(0);
+    let loss = subject.train.loss.loss();
+    let visit = |worker: &mut (Engine, Option<Engine>),
+                 point: Point,
+                 sets: &[usize],
+                 poll: &mut dyn FnMut() -> Flow| {
+        let (engine, statistics) = worker;
+        let Some((parameters, state)) = places.network(point, statistics, poll) else {
+            return Ok(None);
         };
-        let Missing { index, sets } = &missing[piece];
-        for (&set, found) in sets.iter().zip(found) {
-            let values = [found.loss_sum.to_bits(), found.wrong as u64];
-            kept[set].keep(surface.points[*index], &values)?;
-        }
-        told(1)
-    })?;
+        let mut evaluate = |&set: &usize| {
+            let (set, samples) = measure.sets[set];
+            let split = set.of(subject.dataset);
+            let sums = evaluate_first(engine, &parameters, &state, split, samples, &loss, poll)?;
+            Some(vec![sums.loss_sum.to_bits(), sums.wrong as u64])
+        };
+        Ok(sets.iter().map(&mut evaluate).collect())
+    };
+    complete(&mut kept, &surface.points, &start, &visit, told)?;
     let found = |kept: &Kept| {
         let of = |&point: &Point| match kept.get(point) {
             Some(&[loss, wrong]) => Found {
@@ -143,73 +125,60 @@ pub fn evaluate(
     Ok(kept.iter().map(found).collect())
 }
 
-fn open(
-    subject: &Subject<'_>,
-    surface: &Surface,
-    measure: Measure<'_>,
-    centre_key: &str,
-    (set, samples): (Set, usize),
-) -> Kept {
+/// The key of what is measured at a surface's points.
+pub fn point_key(surface: &Surface, measure: Measure<'_>, centre_key: &str, what: &str) -> String {
     let statistics = match measure.statistics {
         Statistics::Kept => "kept".to_owned(),
         Statistics::Recomputed => format!("recomputed on {}", measure.statistics_samples),
     };
     let directions = &surface.course.sha256;
-    let key = format!(
-        "{centre_key} directions {directions} set {set:?} {samples} statistics {statistics}"
-    );
-    Kept::open(subject.folder, "surface", &key, 2)
+    format!("{centre_key} directions {directions} {what} statistics {statistics}")
 }
 
-/// What a thread works with.
-struct Worker {
-    evaluation: Engine,
-    statistics: Option<Engine>,
+/// From points to networks.
+pub struct Places<'a> {
+    subject: &'a Subject<'a>,
+    surface: &'a Surface,
+    /// What statistics are recomputed with, and on how many samples.
+    recomputed: Option<(Network, usize)>,
 }
 
-impl Worker {
-    fn new(
-        network: &Network,
-        batch_network: Option<&Network>,
-        samples: usize,
-    ) -> Result<Self, ProbeError> {
-        let batch = samples.min(EVALUATION_BATCH);
-        let statistics = |network| Engine::for_statistics(network, STATISTICS_BATCH);
-        let statistics: Result<_, ShapeError> = batch_network.map(statistics).transpose();
-        Ok(Self {
-            evaluation: Engine::for_evaluation(network, batch)?,
-            statistics: statistics?,
-        })
+impl<'a> Places<'a> {
+    /// Of a surface.
+    pub fn new(subject: &'a Subject<'a>, surface: &'a Surface, measure: Measure<'_>) -> Self {
+        let samples = measure.statistics_samples.min(subject.dataset.train.len);
+        let recomputed = (measure.statistics == Statistics::Recomputed)
+            .then(|| (subject.network.with_batch_statistics(), samples));
+        Self {
+            subject,
+            surface,
+            recomputed,
+        }
     }
 
-    /// What is found at a point on some of the sets; `None` if it was told to stop.
-    fn visit(
-        &mut self,
-        subject: &Subject<'_>,
-        surface: &Surface,
-        measure: Measure<'_>,
-        (point, sets): (Point, &[usize]),
+    /// What a thread needs for the statistics, if they are recomputed.
+    pub fn statistics_engine(&self) -> Result<Option<Engine>, ShapeError> {
+        let recomputed = self.recomputed.as_ref();
+        recomputed
+            .map(|(network, _)| Engine::for_statistics(network, STATISTICS_BATCH))
+            .transpose()
+    }
+
+    /// Parameters and running statistics at a point; `None` if `poll` said to stop.
+    pub fn network(
+        &self,
+        point: Point,
+        engine: &mut Option<Engine>,
         poll: &mut dyn FnMut() -> Flow,
-    ) -> Option<Vec<Found>> {
-        let course = &surface.course;
+    ) -> Option<(Vec<f32>, Vec<f32>)> {
+        let (subject, course) = (self.subject, &self.surface.course);
         let parameters = course.parameters(subject.parameters, point);
         let mut state = course.state(subject.network, subject.state, point);
-        if let Some(engine) = &mut self.statistics {
+        if let (Some(engine), Some((_, samples))) = (engine, &self.recomputed) {
             let train = &subject.dataset.train;
-            let samples = measure.statistics_samples.min(train.len);
-            state = statistics(engine, (&parameters, &state), train, samples, poll)?;
+            state = statistics(engine, (&parameters, &state), train, *samples, poll)?;
         }
-        let loss = subject.train.loss.loss();
-        let mut evaluate = |&set: &usize| {
-            let (set, samples) = measure.sets[set];
-            let (engine, split) = (&mut self.evaluation, set.of(subject.dataset));
-            let sums = evaluate_first(engine, &parameters, &state, split, samples, &loss, poll)?;
-            Some(Found {
-                loss_sum: sums.loss_sum,
-                wrong: sums.wrong,
-            })
-        };
-        sets.iter().map(&mut evaluate).collect()
+        Some((parameters, state))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A network with numbers and data, a folder, and looking at its surface.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reslab_nn::data::{DataName, DataSettings, Dataset, SyntheticKind, SyntheticSettings, load};
 use reslab_nn::engine::Engine;
@@ -28,7 +29,16 @@ pub struct Case {
     pub train: TrainSettings,
     pub seed: u64,
     pub epoch: usize,
-    pub folder: Option<PathBuf>,
+    pub folder: Option<Arc<Folder>>,
+}
+
+/// A folder that goes with the last that knows it.
+pub struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
 }
 
 /// What came of looking.
@@ -136,13 +146,16 @@ impl Case {
         let name = format!("reslab-landscape-{name}-{}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let _ = std::fs::remove_dir_all(&folder);
-        self.folder = Some(folder);
+        self.folder = Some(Arc::new(Folder(folder)));
         self
     }
 
     /// The folder, which is there.
     pub fn folder(&self) -> &Path {
-        self.folder.as_deref().expect("a folder")
+        self.folder
+            .as_ref()
+            .map(|folder| folder.0.as_path())
+            .expect("a folder")
     }
 
     pub fn subject(&self) -> Subject<'_> {
@@ -155,7 +168,7 @@ impl Case {
             dataset: &self.dataset,
             train: &self.train,
             seed: self.seed,
-            folder: self.folder.as_deref(),
+            folder: self.folder.as_ref().map(|folder| folder.0.as_path()),
         }
     }
 
