@@ -118,10 +118,10 @@ fn follow(joined: &mut BTreeMap<Edge, Vec<Edge>>, start: Edge) -> Vec<Edge> {
     let mut chain = vec![start];
     let mut here = start;
     while let Some(next) = joined.get_mut(&here).and_then(Vec::pop) {
-        if let Some(back) = joined.get_mut(&next) {
-            if let Some(index) = back.iter().position(|edge| *edge == here) {
-                back.remove(index);
-            }
+        if let Some(back) = joined.get_mut(&next)
+            && let Some(index) = back.iter().position(|edge| *edge == here)
+        {
+            back.remove(index);
         }
         chain.push(next);
         here = next;

@@ -128,6 +128,7 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         verdicts: claims::fitting(tables),
     };
     let beside = draw_instruments(tables, out, &mut drawing)?;
+    export_surfaces(tables, out, &mut drawing)?;
     // These compare what keeps the runs of the others apart: they stand alone.
     if transfer::applies(tables)
         && drawing.add(
@@ -171,6 +172,26 @@ fn draw_instruments(
         }
     }
     Ok(any)
+}
+
+/// Loss surfaces for other programs.
+fn export_surfaces(tables: &Tables, out: &Path, drawing: &mut Drawing) -> Result<(), FigureError> {
+    for export in landscape::exports(tables) {
+        let bytes = match export.bytes {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                drawing.skip(&export.path, reason);
+                continue;
+            }
+        };
+        let path = out.join(&export.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| FigureError::write(folder, error))?;
+        }
+        write(&path, &bytes)?;
+        drawing.files.push(path);
+    }
+    Ok(())
 }
 
 /// Plain and residual networks over depth: each figure for each combination of other settings.

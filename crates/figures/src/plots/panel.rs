@@ -33,10 +33,10 @@ pub(super) const ABOVE: f64 = theme::TITLE_SIZE + 9.0;
 
 /// Draws a panel into a frame; `labelled` panels carry the labels of the y axis.
 pub(super) fn draw(panel: &Panel, frame: Frame, labelled: bool, items: &mut Vec<Item>) {
-    title(panel, frame, items);
     for layer in &panel.layers {
         if let Layer::Space { surface, z } = layer {
             space::draw(panel, surface, z, frame, items);
+            title(panel, frame, items);
             return;
         }
     }
@@ -56,6 +56,7 @@ pub(super) fn draw(panel: &Panel, frame: Frame, labelled: bool, items: &mut Vec<
     items.push(line(around, theme::INK, theme::AXIS_WIDTH));
     x_axis(panel, frame, items);
     y_axis(panel, frame, labelled, items);
+    title(panel, frame, items);
 }
 
 fn title(panel: &Panel, frame: Frame, items: &mut Vec<Item>) {

@@ -10,6 +10,8 @@ use crate::theme;
 
 /// The lightest colours are left out: they are hard to see as lines on white.
 const LIGHTEST: f64 = 0.88;
+/// Half the width of the mark at the network.
+const CENTRE: f64 = 2.6;
 
 pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
     panels.ready()?;
@@ -97,28 +99,28 @@ fn centre() -> Layer {
     Layer::Marks {
         points: vec![(0.0, 0.0)],
         shape: Shape::Disc,
-        radius: 2.6,
+        radius: CENTRE,
         color: theme::PLAIN,
         opacity: 1.0,
     }
 }
 
 fn legend(scale: &Scale) -> Vec<Section> {
-    let mut sections = vec![levels_legend(scale)];
-    sections.push(Section {
+    let network = Entry {
+        sample: Sample::Mark {
+            shape: Shape::Disc,
+            color: theme::PLAIN,
+            radius: CENTRE,
+            opacity: 1.0,
+            line: false,
+        },
+        label: "network".into(),
+    };
+    let centre = Section {
         heading: String::new(),
-        entries: vec![Entry {
-            sample: Sample::Mark {
-                shape: Shape::Disc,
-                color: theme::PLAIN,
-                radius: 2.6,
-                opacity: 1.0,
-                line: false,
-            },
-            label: "network".into(),
-        }],
-    });
-    sections
+        entries: vec![network],
+    };
+    vec![levels_legend(scale), centre]
 }
 
 /// A line for each level, or for some where there are many, the highest at the top.

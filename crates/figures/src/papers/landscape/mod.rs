@@ -7,10 +7,13 @@
 //! - [`trajectory`]: the optimiser's way over the plane of its principal components (Fig. 9);
 //! - [`curvature`]: `|λ_min / λ_max|` over the plane (Fig. 7).
 //!
-//! All panels of a figure have one scale.
+//! All panels of a figure have one scale. [`exports`] are the surfaces for other programs.
 
 mod contours;
 mod curvature;
+mod export;
+#[cfg(test)]
+mod made;
 mod profiles;
 mod scale;
 mod sheets;
@@ -30,6 +33,7 @@ use crate::tables::Tables;
 use crate::text::{self, Weight};
 use crate::theme;
 
+pub use export::{Export, exports};
 pub(crate) use sheets::{Cut, Key, Networks, Sheet, sheets};
 
 /// Panels next to each other.

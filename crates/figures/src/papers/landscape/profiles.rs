@@ -86,9 +86,10 @@ fn figure(study: &Study<'_>, shared: &Cut, cuts: &[Cut]) -> Result<Figure, Strin
                     set == "test",
                 ));
             }
-            let title = match several {
-                true => format!("{name}: {size}, statistics {statistics}"),
-                false => name.to_owned(),
+            let title = match (several, statistics.as_str()) {
+                (false, _) => name.to_owned(),
+                (true, "") => format!("{name}: {size}"),
+                (true, _) => format!("{name}: {size}, statistics {statistics}"),
             };
             Panel {
                 title,
@@ -217,7 +218,7 @@ fn mean(curves: &[Curve]) -> Curve {
 }
 
 /// A curve cut at values that are not finite.
-fn pieces(curve: &Curve) -> Vec<Curve> {
+fn pieces(curve: &[(f64, f64)]) -> Vec<Curve> {
     let pieces = curve.split(|p| !p.1.is_finite());
     pieces
         .filter(|piece| piece.len() > 1)

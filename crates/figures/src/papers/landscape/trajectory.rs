@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::contours::{levels_legend, levels_note, lines};
 use super::scale::Scale;
 use super::{ACROSS, Key, Panels, Place, Study, by_cut, direction, fitted, suffix, with_panels};
@@ -20,7 +22,7 @@ const SPECIAL: f64 = 3.4;
 const START: Rgb = (0x56, 0xb4, 0xe9);
 
 /// One place of the optimiser.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct Step {
     /// Epochs done.
     pub epoch: i64,
@@ -153,16 +155,15 @@ fn figure(
             ],
         },
     ];
-    let statistics = super::sheets::statistics(
-        panels
-            .rows
-            .iter()
-            .flat_map(|(_, row)| row.iter().map(|p| p.key)),
-    );
-    let statistics: Vec<&str> = statistics.into_iter().collect();
+    let keys = panels
+        .rows
+        .iter()
+        .flat_map(|(_, row)| row.iter().map(|place| place.key));
+    let statistics: Vec<&str> = super::sheets::statistics(keys).into_iter().collect();
     figure.notes = vec![
         format!(
-            "Loss on the {set} set over the plane of the first two principal components of the snapshots of training, the network at (0, 0); batch norms' statistics {}.",
+            "Loss on the {set} set over the plane of the first two principal components of the \
+             snapshots of training, the network at (0, 0); rows: batch norms' statistics {}.",
             statistics.join(", ")
         ),
         levels_note(&scale),
