@@ -22,9 +22,11 @@
 // An isa, a shape and scratch go through every kernel's call beside what it is about.
 #![allow(clippy::too_many_arguments)]
 
+mod backward;
 mod convolution;
 mod convolution_backward;
 mod error;
+mod forward;
 mod loss;
 mod memory;
 mod norms;
