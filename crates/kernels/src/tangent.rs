@@ -85,12 +85,13 @@ fn start_mut(values: Option<&mut [f32]>) -> *mut f32 {
 }
 
 /// Forward: writes `ẏ = f′ · (of_gradient · ż + of_input · (z − mean) + constant + other˙)`, with
-/// `f′` found from `y`. At most 7 FLOPs, 20 bytes a number.
+/// `f′` found from `y`. Without `input`, z, its term and the constant are 0. At most 7 FLOPs,
+/// 20 bytes a number.
 pub fn forward(
     isa: Isa,
     f: Nonlinearity,
     by: Combination<'_>,
-    input: &[f32],
+    input: Option<&[f32]>,
     input_tangent: &[f32],
     other_tangent: Option<&[f32]>,
     output: &[f32],
@@ -99,7 +100,7 @@ pub fn forward(
     let channels = by.mean.len();
     let len = output_tangent.len();
     let others = [
-        Some(input.len()),
+        input.map(<[f32]>::len),
         Some(input_tangent.len()),
         other_tangent.map(<[f32]>::len),
         Some(output.len()),
@@ -110,7 +111,7 @@ pub fn forward(
         channels,
         len,
         by,
-        input: input.as_ptr(),
+        input: start(input),
         input_tangent: input_tangent.as_ptr(),
         other_tangent: start(other_tangent),
         output: output.as_ptr(),
@@ -145,9 +146,13 @@ unsafe fn forward_all<V: Vector, const F: u8>(raw: Forward<'_>) {
             );
             for part in 0..V::PARTS {
                 let at = pixel + c * LANES + part * V::LANES;
-                let centred = V::load(raw.input.add(at)).sub(mean);
-                let mut tangent = centred.mul_add(b, d);
-                tangent = V::load(raw.input_tangent.add(at)).mul_add(a, tangent);
+                let mut tangent = V::load(raw.input_tangent.add(at));
+                if raw.input.is_null() {
+                    tangent = tangent.mul(a);
+                } else {
+                    let centred = V::load(raw.input.add(at)).sub(mean);
+                    tangent = tangent.mul_add(a, centred.mul_add(b, d));
+                }
                 if !raw.other_tangent.is_null() {
                     tangent = tangent.add(V::load(raw.other_tangent.add(at)));
                 }
@@ -214,24 +219,23 @@ pub struct Backward<'a> {
     pub gradient: &'a [f32],
     /// y.
     pub output: &'a [f32],
-    /// z.
-    pub input: &'a [f32],
+    /// z, where anything depends on it.
+    pub input: Option<&'a [f32]>,
 }
 
 impl Backward<'_> {
-    fn check(&self, channels: usize, others: &[Option<usize>]) {
+    fn check(&self, channels: usize, others: &[Option<usize>], sums: bool) {
         let len = self.gradient.len();
-        check(
-            channels,
-            len,
-            &[Some(self.output.len()), Some(self.input.len())],
-        );
+        let input = self.input.map(<[f32]>::len);
+        assert!(input.is_some() || !sums, "sums need the input");
+        check(channels, len, &[Some(self.output.len()), input]);
         check(channels, len, others);
     }
 }
 
 /// Backward: gathers Σ h and Σ h (z − mean), and writes `a h + b (z − mean) + d` to `grad_input`
-/// and `h` to `grad_other`, each where it is asked for. At most 9 FLOPs, 20 bytes a number.
+/// and `h` to `grad_other`, each where it is asked for. Without z it is `a h` alone. At most 9 FLOPs,
+/// 20 bytes a number.
 pub fn backward(
     isa: Isa,
     f: Nonlinearity,
@@ -246,7 +250,7 @@ pub fn backward(
         grad_input.as_deref().map(<[f32]>::len),
         grad_other.as_deref().map(<[f32]>::len),
     ];
-    from.check(channels, &lens);
+    from.check(channels, &lens, sums.is_some());
     check_channels(channels, &[by.of_gradient, by.of_input, by.constant]);
     let (sum, dot) = sum_starts(channels, sums);
     let raw = RawBackward {
@@ -291,8 +295,17 @@ unsafe fn backward_all<V: Vector, const F: u8>(raw: RawBackward<'_>) {
                 let at = pixel + lane;
                 let gradient = V::load(raw.from.gradient.as_ptr().add(at));
                 let h = masked::<V, F>(gradient, V::load(raw.from.output.as_ptr().add(at)));
-                let centred =
-                    V::load(raw.from.input.as_ptr().add(at)).sub(of::<V>(raw.by.mean.as_ptr(), c));
+                let scale = of::<V>(raw.by.of_gradient.as_ptr(), c);
+                let Some(input) = raw.from.input else {
+                    if !raw.grad_other.is_null() {
+                        h.store(raw.grad_other.add(at));
+                    }
+                    if !raw.grad_input.is_null() {
+                        h.mul(scale).store(raw.grad_input.add(at));
+                    }
+                    continue;
+                };
+                let centred = V::load(input.as_ptr().add(at)).sub(of::<V>(raw.by.mean.as_ptr(), c));
                 if !raw.sum.is_null() {
                     let (sum, dot) = (raw.sum.add(lane), raw.dot.add(lane));
                     V::load(sum).add(h).store(sum);
@@ -306,8 +319,7 @@ unsafe fn backward_all<V: Vector, const F: u8>(raw: RawBackward<'_>) {
                         of::<V>(raw.by.of_input.as_ptr(), c),
                         of::<V>(raw.by.constant.as_ptr(), c),
                     );
-                    h.mul_add(of::<V>(raw.by.of_gradient.as_ptr(), c), rest)
-                        .store(raw.grad_input.add(at));
+                    h.mul_add(scale, rest).store(raw.grad_input.add(at));
                 }
             }
         }
@@ -355,7 +367,7 @@ pub fn backward_tangent(
         grad_input.as_deref().map(<[f32]>::len),
         grad_other.as_deref().map(<[f32]>::len),
     ];
-    from.check(channels, &lens);
+    from.check(channels, &lens, true);
     check_channels(channels, &by.factors);
     let (sum, dot) = sum_starts(channels, sums);
     let raw = RawTangent {
@@ -386,6 +398,7 @@ struct RawTangent<'a> {
 #[inline(always)]
 unsafe fn backward_tangent_all<V: Vector, const F: u8>(raw: RawTangent<'_>) {
     let factors = raw.by.factors.map(<[f32]>::as_ptr);
+    let input = start(raw.from.input);
     for pixel in (0..raw.from.gradient.len()).step_by(raw.channels * LANES) {
         for c in 0..raw.channels {
             for part in 0..V::PARTS {
@@ -400,8 +413,7 @@ unsafe fn backward_tangent_all<V: Vector, const F: u8>(raw: RawTangent<'_>) {
                     let bend = V::load(raw.tangents.output.as_ptr().add(at)).mul(y.add(y));
                     slope = slope.sub(bend.mul(g));
                 }
-                let centred =
-                    V::load(raw.from.input.as_ptr().add(at)).sub(of::<V>(raw.by.mean.as_ptr(), c));
+                let centred = V::load(input.add(at)).sub(of::<V>(raw.by.mean.as_ptr(), c));
                 let tangent = V::load(raw.tangents.input.as_ptr().add(at));
                 if !raw.sum.is_null() {
                     let (sum, dot) = (raw.sum.add(lane), raw.dot.add(lane));

@@ -1,9 +1,10 @@
 //! How long the largest eigenvalue of a network's Hessian takes by power iteration, as PyHessian finds
 //! it: what `benchmarks/hessian.py` sets beside double backward in PyTorch.
 //!
-//! `hessian_speed WEIGHTS IMAGES THREADS PRODUCTS` reads CIFAR-10 from where `RESLAB_DATA` says, and for
-//! each line of its standard input prints one line of JSON: the eigenvalue after each product on the
-//! first images of the training set, the seconds of the point and of all products.
+//! `hessian_speed WEIGHTS IMAGES THREADS` reads CIFAR-10 from where `RESLAB_DATA` says, and for each line
+//! of its standard input, a number of products, prints one line of JSON: for the first images of the
+//! training set the loss, vᵀHv after each product, ‖Hv‖ after the last, and the seconds of the
+//! point and of all.
 
 use std::path::Path;
 use std::time::Instant;
@@ -29,11 +30,11 @@ fn normalise(values: &mut [f32]) {
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, images, threads, products] = &words[..] else {
-        panic!("hessian_speed WEIGHTS IMAGES THREADS PRODUCTS");
+    let [weights, images, threads] = &words[..] else {
+        panic!("hessian_speed WEIGHTS IMAGES THREADS");
     };
-    let number = |word: &String| word.parse::<usize>().expect("a number");
-    let (images, products) = (number(images), number(products));
+    let number = |word: &str| word.trim().parse::<usize>().expect("a number");
+    let images = number(images);
     let settings = DataSettings {
         name: DataName::Cifar10,
         train_limit: Some(images),
@@ -63,27 +64,30 @@ fn main() {
     let mut rng = stream(0, Purpose::Test, 0, 0);
     let mut start_at: Vec<f32> = parameters.iter().map(|_| normal(&mut rng) as f32).collect();
     normalise(&mut start_at);
-    for _ in std::io::stdin().lines() {
-        let (point, all, eigenvalues) = pool.install(|| {
+    for line in std::io::stdin().lines() {
+        let products = number(&line.expect("a line"));
+        pool.install(|| {
             let start = Instant::now();
-            tangents
+            let found = tangents
                 .linearise_loss(&parameters, &state, &batch, &Loss::default())
                 .expect("targets fit");
             let point = start.elapsed().as_secs_f64();
             let (mut direction, mut product) = (start_at.clone(), vec![0.0; parameters.len()]);
-            let mut eigenvalues = Vec::new();
+            let (mut eigenvalues, mut length) = (Vec::new(), 0.0);
             for _ in 0..products {
                 tangents.hvp(&direction, &mut product);
                 let pairs = direction.iter().zip(&product);
                 let quotient: f64 = pairs.map(|(&v, &h)| f64::from(v) * f64::from(h)).sum();
                 eigenvalues.push(quotient);
                 std::mem::swap(&mut direction, &mut product);
+                length = norm(&direction);
                 normalise(&mut direction);
             }
-            (point, start.elapsed().as_secs_f64(), eigenvalues)
+            let seconds = start.elapsed().as_secs_f64();
+            let loss = found.loss_sum / images as f64;
+            println!(
+                "{{\"loss\": {loss}, \"point_seconds\": {point}, \"seconds\": {seconds}, \"product_norm\": {length}, \"eigenvalues\": {eigenvalues:?}}}"
+            );
         });
-        println!(
-            "{{\"point_seconds\": {point}, \"seconds\": {all}, \"eigenvalues\": {eigenvalues:?}}}"
-        );
     }
 }

@@ -51,7 +51,7 @@ fn tangents_forward_and_backward_are_their_formulas() {
         .flat_map(|isa| ALL.map(|f| (*isa, f)))
     {
         let mut got = vec![0.0; LEN];
-        forward(isa, f, by, &z, &dz, Some(&dother), &y, &mut got);
+        forward(isa, f, by, Some(&z), &dz, Some(&dother), &y, &mut got);
         let centred = |at: usize| of(&z, at) - of(&mean, channel(at));
         let want: Vec<f64> = (0..LEN)
             .map(|at| {
@@ -65,7 +65,7 @@ fn tangents_forward_and_backward_are_their_formulas() {
         let from = Backward {
             gradient: &g,
             output: &y,
-            input: &z,
+            input: Some(&z),
         };
         let h: Vec<f64> = (0..LEN)
             .map(|at| slopes(f, of(&y, at)).0 * of(&g, at))
@@ -110,6 +110,20 @@ fn tangents_forward_and_backward_are_their_formulas() {
         assert_close(isa, "Σ h", &sum, &folded(&|at| h[at], 0.5), 4e-6);
         let dots = folded(&|at| h[at] * centred(at), 0.0);
         assert_close(isa, "Σ h c", &dot, &dots, 8e-6);
+
+        let mut scaled = vec![0.0; LEN];
+        let without = Backward {
+            input: None,
+            ..from
+        };
+        backward(isa, f, without, by, None, Some(&mut scaled), None);
+        let want: Vec<f64> = (0..LEN).map(|at| of(&a1, channel(at)) * h[at]).collect();
+        assert_close(isa, "gradient without z", &scaled, &want, 1e-6);
+        forward(isa, f, by, None, &dz, None, &y, &mut scaled);
+        let want: Vec<f64> = (0..LEN)
+            .map(|at| slopes(f, of(&y, at)).0 * of(&a1, channel(at)) * of(&dz, at))
+            .collect();
+        assert_close(isa, "forward without z", &scaled, &want, 1e-6);
 
         let tangents = BackwardTangent {
             gradient: &dg,

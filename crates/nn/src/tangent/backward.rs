@@ -62,8 +62,10 @@ impl Targets {
 }
 
 impl Context<'_> {
-    pub fn backward(&self, op: &Op, at: &mut At<'_>) {
+    pub fn backward(&self, number: usize, at: &mut At<'_>) {
+        let op = &self.program.ops[number];
         match op.kind {
+            Kind::Conv(conv) if self.pulls_together(number) => self.pull_together(number, conv, at),
             Kind::Conv(conv) => self.convolution_backward(op, conv, at),
             Kind::Affine { norm, .. } => {
                 let of_batch = norm.is_some_and(|norm| self.program.norms[norm].of_batch);
@@ -142,7 +144,7 @@ impl Context<'_> {
         };
         conv_op
             .plan
-            .backward(self.isa, &from, found, &mut at.worker.scratch);
+            .backward(self.isa, &from, None, found, &mut at.worker.scratch);
         if conv_op.bias.is_some() && count > 0 {
             let at_bias = 2 * self.program.norm_channels + conv_op.bias_at;
             let channels = conv_op.plan.shape.out_channels;
@@ -155,6 +157,71 @@ impl Context<'_> {
             let totals = &mut at.piece.sums[at_bias..at_bias + channels];
             fold_lanes(&at.worker.lanes[..channels * LANES], at.live, totals);
         }
+    }
+
+    /// Whether a cotangent is pulled through a convolution and the affine op behind it in one sweep.
+    fn pulls_together(&self, conv: usize) -> bool {
+        matches!(self.work, Work::Cotangent { .. }) && self.program.is_pulled(conv + 1)
+    }
+
+    /// A cotangent through an affine op, row by row as the convolution before it reads it.
+    fn pull_together(&self, number: usize, conv: usize, at: &mut At<'_>) {
+        let (op, next) = (&self.program.ops[number], &self.program.ops[number + 1]);
+        let Kind::Affine { norm, f } = next.kind else {
+            return;
+        };
+        let plan = &self.program.convs[conv].plan;
+        let channels = self.channels(next);
+        let row = plan.shape.out_width() * channels * LANES;
+        let by = self.norms.backward(self.program, norm, channels);
+        let Group {
+            values,
+            gradient_tangents,
+            ..
+        } = &mut *at.group;
+        let y = &values[self.range(next.output)];
+        let (before, gradient) = at_output(gradient_tangents, self.range(next.output));
+        let input = self.range(op.input);
+        let (to_input, mut to_other) = match next.other {
+            None => (&mut before[input], None),
+            Some(other) => {
+                let [input, other] = before
+                    .get_disjoint_mut([input, self.range(other)])
+                    .expect("the summand is not the convolution's input");
+                (input, Some(other))
+            }
+        };
+        let mut scratch_row = std::mem::take(&mut at.worker.first);
+        let mut make = |at: usize, to: &mut [f32]| {
+            let rows = at * row..(at + 1) * row;
+            let from = tangent::Backward {
+                gradient: &gradient[rows.clone()],
+                output: &y[rows.clone()],
+                input: None,
+            };
+            let other = to_other.as_deref_mut().map(|other| &mut other[rows]);
+            match other {
+                Some(other) if !next.first[1] => {
+                    let found = &mut scratch_row[..row];
+                    let written = Some(&mut *found);
+                    tangent::backward(self.isa, f, from, by, None, Some(to), written);
+                    add_assign(self.isa, other, found);
+                }
+                other => tangent::backward(self.isa, f, from, by, None, Some(to), other),
+            }
+        };
+        let from = Backward {
+            sources: &[&[]],
+            packed: &self.packed[conv].backward,
+            pairs: &[],
+        };
+        let found = Found {
+            input: Some((to_input, !op.first[0])),
+            weight: &mut [],
+        };
+        let scratch = &mut at.worker.scratch;
+        plan.backward(self.isa, &from, Some(&mut make), found, scratch);
+        at.worker.first = scratch_row;
     }
 
     /// Backward of an affine op, or its tangent. With a batch norm there are two sweeps: `Some(true)`
@@ -209,7 +276,7 @@ impl Context<'_> {
             let from = tangent::Backward {
                 gradient: &point[output.clone()],
                 output: y,
-                input: z,
+                input: Some(z),
             };
             let along = tangent::BackwardTangent {
                 gradient: at_y,
@@ -222,7 +289,7 @@ impl Context<'_> {
             let from = tangent::Backward {
                 gradient: at_y,
                 output: y,
-                input: z,
+                input: (gathers || self.reads_input(norm)).then_some(z),
             };
             let by = self.norms.backward(self.program, norm, channels);
             tangent::backward(self.isa, f, from, by, sums, to_input, to_other);

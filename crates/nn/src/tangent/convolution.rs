@@ -23,6 +23,28 @@ pub(super) struct ConvPlan {
     pub(super) backward: [Geometry; 2],
 }
 
+/// Where a convolution's rows go.
+pub(super) struct Output<'a, 'b> {
+    /// The whole of them, `(H, W, C, 16)`, where it is kept.
+    pub kept: Option<&'a mut [f32]>,
+    /// Who reads them while they are near: given the place of some rows in the whole, and the rows.
+    pub next: Option<&'a mut (dyn FnMut(usize, &[f32]) + 'b)>,
+}
+
+impl Output<'_, '_> {
+    /// Has some rows written, from a place of the whole on.
+    fn write(&mut self, at: usize, len: usize, scratch: &mut [f32], rows: impl FnOnce(&mut [f32])) {
+        let to = match &mut self.kept {
+            Some(kept) => &mut kept[at..at + len],
+            None => &mut scratch[..len],
+        };
+        rows(to);
+        if let Some(next) = &mut self.next {
+            next(at, to);
+        }
+    }
+}
+
 /// Memory of one thread.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
@@ -80,7 +102,9 @@ impl ConvPlan {
         for geometry in &self.forward {
             let transformed = winograd::scratch_len(&geometry.shape, TILE);
             let transformed = if geometry.tiled { transformed } else { 0 };
-            take([geometry.input_ring(1).len(), 0, row, 0, transformed, 0]);
+            let out_row = geometry.out_width * geometry.out_pixel;
+            let strip = if geometry.tiled { TILE } else { 1 } * out_row;
+            take([geometry.input_ring(1).len(), 0, row, strip, transformed, 0]);
         }
         for geometry in &self.backward {
             let inputs = 2 * geometry.weight_ring(geometry.strip_rows()).len();
@@ -155,7 +179,7 @@ impl ConvPlan {
         sources: &[&[f32]],
         packed: &[f32],
         bias: Option<&[f32]>,
-        output: &mut [f32],
+        output: Output<'_, '_>,
         scratch: &mut Scratch,
     ) {
         let geometry = &self.forward[sources.len() - 1];
@@ -243,7 +267,7 @@ fn forward_rows(
     input: Rows<'_>,
     packed: &[f32],
     bias: Option<&[f32]>,
-    output: &mut [f32],
+    mut output: Output<'_, '_>,
     scratch: &mut Scratch,
 ) {
     let shape = &geometry.shape;
@@ -251,7 +275,8 @@ fn forward_rows(
     let out_row = geometry.out_width * geometry.out_pixel;
     let weights = packed.len() / shape.groups;
     let mut filled = 0;
-    for (y, output) in output.chunks_exact_mut(out_row).enumerate() {
+    let mut strip = std::mem::take(&mut scratch.strip);
+    for y in 0..shape.out_height() {
         while filled < geometry.rows_needed(y) {
             input.fill(
                 filled,
@@ -260,19 +285,22 @@ fn forward_rows(
             filled += 1;
         }
         geometry.forward_taps(y, ring, &mut scratch.taps);
-        for group in 0..shape.groups {
-            row(
-                isa,
-                geometry.forward_row(),
-                &scratch.inputs[group * group_in * LANES..],
-                &scratch.taps,
-                &packed[group * weights..][..weights],
-                bias.map(|bias| &bias[group * group_out..][..group_out]),
-                &mut output[group * group_out * LANES..],
-                None,
-            );
-        }
+        output.write(y * out_row, out_row, &mut strip, |to| {
+            for group in 0..shape.groups {
+                row(
+                    isa,
+                    geometry.forward_row(),
+                    &scratch.inputs[group * group_in * LANES..],
+                    &scratch.taps,
+                    &packed[group * weights..][..weights],
+                    bias.map(|bias| &bias[group * group_out..][..group_out]),
+                    &mut to[group * group_out * LANES..],
+                    None,
+                );
+            }
+        });
     }
+    scratch.strip = strip;
 }
 
 fn forward_tiled(
@@ -282,13 +310,14 @@ fn forward_tiled(
     input: Rows<'_>,
     packed: &[f32],
     bias: Option<&[f32]>,
-    output: &mut [f32],
+    mut output: Output<'_, '_>,
     scratch: &mut Scratch,
 ) {
     let shape = &geometry.shape;
     let (group_in, group_out) = (shape.group_in(), shape.group_out());
     let out_row = geometry.out_width * geometry.out_pixel;
     let weights = packed.len() / shape.groups;
+    let mut kept = std::mem::take(&mut scratch.strip);
     let mut filled = 0;
     for first in (0..shape.height).step_by(TILE) {
         while filled < (first + TILE + 1).min(shape.height) {
@@ -308,21 +337,24 @@ fn forward_tiled(
             out_step: geometry.out_pixel,
             out_row,
         };
-        for group in 0..shape.groups {
-            strip(
-                isa,
-                sizes,
-                &scratch.inputs[group * group_in * LANES..],
-                &places,
-                &packed[group * weights..][..weights],
-                bias.map(|bias| &bias[group * group_out..][..group_out]),
-                &mut output[first * out_row..(first + rows) * out_row][group * group_out * LANES..],
-                None,
-                Ahead::default(),
-                &mut scratch.transformed,
-            );
-        }
+        output.write(first * out_row, rows * out_row, &mut kept, |to| {
+            for group in 0..shape.groups {
+                strip(
+                    isa,
+                    sizes,
+                    &scratch.inputs[group * group_in * LANES..],
+                    &places,
+                    &packed[group * weights..][..weights],
+                    bias.map(|bias| &bias[group * group_out..][..group_out]),
+                    &mut to[group * group_out * LANES..],
+                    None,
+                    Ahead::default(),
+                    &mut scratch.transformed,
+                );
+            }
+        });
     }
+    scratch.strip = kept;
 }
 
 /// Brings row `y` of a tensor `(H, W, C, 16)` into a ring as the weight gradient's kernel reads it.

@@ -22,6 +22,9 @@ pub(super) struct Backward<'a> {
     pub pairs: &'a [(&'a [f32], usize)],
 }
 
+/// Makes row `y` of the gradient at the output, where it is not stored.
+pub(super) type MakeRow<'a> = dyn FnMut(usize, &mut [f32]) + 'a;
+
 /// What a backward pass writes.
 pub(super) struct Found<'a> {
     /// The input's gradient, and whether it is added to what is there.
@@ -42,12 +45,18 @@ struct Sweep<'a, 'b> {
     scratch: &'b mut Scratch,
 }
 
+/// A sweep's way to the rows of the gradient.
+type Made<'a, 'b> = Option<&'a mut MakeRow<'b>>;
+
 impl ConvPlan {
     /// The gradients of input and weight.
+    ///
+    /// With `made`, there is one source, and its rows are made when they are read.
     pub fn backward(
         &self,
         isa: Isa,
         from: &Backward<'_>,
+        mut made: Made<'_, '_>,
         mut found: Found<'_>,
         scratch: &mut Scratch,
     ) {
@@ -70,9 +79,9 @@ impl ConvPlan {
             scratch,
         };
         if geometry.tiled {
-            sweep.tiled(&mut found);
+            sweep.tiled(&mut made, &mut found);
         } else {
-            sweep.rows(&mut found);
+            sweep.rows(&mut made, &mut found);
         }
     }
 }
@@ -87,10 +96,16 @@ impl Sweep<'_, '_> {
         }
     }
 
-    fn fill_gradient(&mut self, y: usize) {
+    fn fill_gradient(&mut self, y: usize, made: &mut Made<'_, '_>) {
         let at = self.gradients.row(y) + self.gradients.margin;
         let mut gradients = std::mem::take(&mut self.scratch.gradients);
-        self.sources().fill(y, &mut gradients[at..]);
+        match made {
+            Some(make) => {
+                let row = self.geometry.out_width * self.geometry.out_pixel;
+                make(y, &mut gradients[at..at + row]);
+            }
+            None => self.sources().fill(y, &mut gradients[at..]),
+        }
         self.scratch.gradients = gradients;
     }
 
@@ -106,13 +121,13 @@ impl Sweep<'_, '_> {
         (group * self.from.sources.len() + source) * self.group_out * LANES
     }
 
-    fn rows(&mut self, found: &mut Found<'_>) {
+    fn rows(&mut self, made: &mut Made<'_, '_>, found: &mut Found<'_>) {
         let geometry = self.geometry;
         let height = geometry.shape.out_height();
         let (mut filled, mut written) = (0, 0);
         for first in (0..height).step_by(geometry.strip_rows()) {
             let rows = first..(first + geometry.strip_rows()).min(height);
-            rows.clone().for_each(|y| self.fill_gradient(y));
+            rows.clone().for_each(|y| self.fill_gradient(y, made));
             while filled < geometry.rows_needed(rows.end - 1) {
                 self.fill_inputs(filled);
                 filled += 1;
@@ -192,7 +207,7 @@ impl Sweep<'_, '_> {
         self.scratch.row = scratch_row;
     }
 
-    fn tiled(&mut self, found: &mut Found<'_>) {
+    fn tiled(&mut self, made: &mut Made<'_, '_>, found: &mut Found<'_>) {
         let geometry = self.geometry;
         let height = geometry.shape.height;
         let accumulated = geometry.transposed() && !self.from.pairs.is_empty();
@@ -204,7 +219,7 @@ impl Sweep<'_, '_> {
         for first in (0..height).step_by(TILE) {
             let rows = first..(first + TILE).min(height);
             while filled < (first + TILE + 1).min(height) {
-                self.fill_gradient(filled);
+                self.fill_gradient(filled, made);
                 filled += 1;
             }
             while there < (first + TILE + 1).min(height) {

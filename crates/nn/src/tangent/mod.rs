@@ -78,6 +78,10 @@ pub struct Tangents {
     pieces: Vec<Mutex<Piece>>,
     workers: Vec<Mutex<Worker>>,
     parameters: Vec<f32>,
+    state: Vec<f32>,
+    inputs: Vec<f32>,
+    /// Whether the point has what convolutions put out, which directions in the parameters need.
+    keeps: bool,
     /// Samples at the point; 0 before there is one.
     len: usize,
     /// The loss at the point, if it has one, and the weight of each sample's target in it.
@@ -123,6 +127,9 @@ impl Tangents {
             pieces: Vec::new(),
             workers: Vec::new(),
             parameters: Vec::new(),
+            state: Vec::new(),
+            inputs: Vec::new(),
+            keeps: false,
             len: 0,
             loss: None,
             target_weights: Vec::new(),
@@ -147,17 +154,27 @@ impl Tangents {
         );
         self.start(parameters, state, inputs.len() / self.input_len);
         self.loss = None;
-        self.run(
-            0,
-            Work::Point {
-                inputs,
-                state,
-                loss: None,
-            },
-            &mut [],
-        );
+        self.inputs.clear();
+        self.inputs.extend_from_slice(inputs);
+        self.state.clear();
+        self.state.extend_from_slice(state);
+        self.pass_forward(false);
         self.collect_outputs();
         &self.outputs
+    }
+
+    /// The forward pass at a point without a loss.
+    fn pass_forward(&mut self, keeps: bool) {
+        self.keeps = keeps;
+        let inputs = std::mem::take(&mut self.inputs);
+        let state = std::mem::take(&mut self.state);
+        let work = Work::Point {
+            inputs: &inputs,
+            state: &state,
+            loss: None,
+        };
+        self.run(0, work, &mut []);
+        (self.inputs, self.state) = (inputs, state);
     }
 
     /// Goes to a point with a loss, for products with its Hessian: forward, loss, backward. The
@@ -189,6 +206,7 @@ impl Tangents {
         self.check_targets(batch)?;
         self.start(parameters, state, batch.len);
         self.loss = Some(*loss);
+        self.keeps = true;
         self.target_weights.clear();
         let weight = |sample| loss::target_weight(loss, batch.targets, sample, self.output_len);
         self.target_weights.extend((0..batch.len).map(weight));
@@ -251,7 +269,8 @@ impl Tangents {
     /// `None` stays where it is. Input tangents are `(n, H, W, C)`, and what is written is shaped as the
     /// outputs.
     ///
-    /// Costs a forward pass, and another one where parameters move too.
+    /// Costs a forward pass, and another one where parameters move too (at the first such product
+    /// after [`Tangents::linearise`] yet another).
     ///
     /// # Panics
     ///
@@ -277,6 +296,9 @@ impl Tangents {
         }
         if let Some(direction) = parameter_tangents {
             assert_eq!(direction.len(), self.parameter_count, "a direction");
+            if !self.keeps {
+                self.pass_forward(true);
+            }
             self.pack_tangents(direction, input_tangents.is_some());
         }
         let work = Work::Tangent {

@@ -42,6 +42,8 @@ pub(super) struct Context<'a> {
     /// Weights and their tangents.
     pub packed_tangents: &'a [Packed],
     pub work: Work<'a>,
+    /// Whether what convolutions put out is stored where only the next op reads it in this pass.
+    pub keeps: bool,
     /// Samples of the batch.
     pub len: usize,
 }
@@ -80,6 +82,22 @@ impl Context<'_> {
             )
     }
 
+    /// The affine op that runs row by row with a convolution.
+    pub fn next(&self, conv: usize) -> Option<&Op> {
+        let ops = &self.program.ops;
+        ops[conv].pairs.then(|| &ops[conv + 1])
+    }
+
+    /// Whether anything in this pass depends on the input of an affine op, its tangent apart.
+    pub fn reads_input(&self, norm: Option<usize>) -> bool {
+        let of_parameters = match self.work {
+            Work::Point { .. } => true,
+            Work::Tangent { direction, .. } => direction.is_some(),
+            Work::Cotangent { .. } => false,
+        };
+        norm.is_some_and(|norm| of_parameters || self.program.norms[norm].of_batch)
+    }
+
     pub fn step(&self, step: Step, at: &mut At<'_>) {
         let ops = &self.program.ops;
         match (step, self.work) {
@@ -93,8 +111,8 @@ impl Context<'_> {
                 None => at.group.tangents[self.range(0)].fill(0.0),
             },
             (Step::Gather(op), _) => self.gather(&ops[op], at),
-            (Step::Forward(op), Work::Point { .. }) => self.forward(&ops[op], at),
-            (Step::Forward(op), _) => self.forward_tangent(&ops[op], at),
+            (Step::Forward(op), Work::Point { .. }) => self.forward(op, at),
+            (Step::Forward(op), _) => self.forward_tangent(op, at),
             (Step::Output, Work::Point { .. }) => {
                 self.hand_on(
                     self.program.output,
@@ -113,7 +131,7 @@ impl Context<'_> {
             }
             (Step::Loss, _) => self.loss(at),
             (Step::GatherBackward(op), _) => self.affine_backward(&ops[op], at, Some(true)),
-            (Step::Backward(op), _) => self.backward(&ops[op], at),
+            (Step::Backward(op), _) => self.backward(op, at),
             (Step::InputGradient, _) => {
                 self.hand_on(0, at.live, |group| &group.gradient_tangents, at.group);
             }

@@ -41,6 +41,9 @@ pub(super) struct Op {
     /// Whether the gradients of `input` and `other` are written first by this op in the backward
     /// pass; otherwise it adds to them.
     pub first: [bool; 2],
+    /// Of a convolution, whether the next op is an affine one that alone reads it, and needs no sum
+    /// over the batch: the two can run row by row.
+    pub pairs: bool,
 }
 
 #[derive(Debug)]
@@ -146,6 +149,7 @@ pub(super) fn compile(network: &Network, mode: Mode) -> Result<Program, TangentE
         .max()
         .unwrap_or(0);
     plan_backward(&mut program);
+    find_pairs(&mut program);
     Ok(program)
 }
 
@@ -165,6 +169,34 @@ fn plan_backward(program: &mut Program) {
         }
     }
     program.ops.retain(|op| written[op.output]);
+}
+
+fn find_pairs(program: &mut Program) {
+    let mut readers = vec![0; program.values.len()];
+    readers[program.output] += 1;
+    for op in &program.ops {
+        readers[op.input] += 1;
+        op.other.into_iter().for_each(|other| readers[other] += 1);
+    }
+    for at in 1..program.ops.len() {
+        let (before, op) = (&program.ops[at - 1], &program.ops[at]);
+        let is_conv = matches!(before.kind, Kind::Conv(_));
+        let waits = match op.kind {
+            Kind::Affine { norm, .. } => norm.is_some_and(|norm| program.norms[norm].of_batch),
+            _ => true,
+        };
+        let alone = op.input == before.output && readers[before.output] == 1;
+        program.ops[at - 1].pairs = is_conv && !waits && alone;
+    }
+}
+
+impl Program {
+    /// Whether a cotangent passes an affine op together with the convolution before it: not where the
+    /// op also adds that convolution's input, whose gradient would be written twice at once.
+    pub fn is_pulled(&self, affine: usize) -> bool {
+        let before = affine.checked_sub(1).map(|conv| &self.ops[conv]);
+        before.is_some_and(|conv| conv.pairs && self.ops[affine].other != Some(conv.input))
+    }
 }
 
 struct Compiler {
@@ -195,6 +227,7 @@ impl Compiler {
             other,
             output,
             first: [true; 2],
+            pairs: false,
         });
         output
     }

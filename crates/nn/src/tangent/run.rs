@@ -119,6 +119,11 @@ impl Tangents {
             packed: &self.packed,
             packed_tangents: &self.packed_tangents,
             work,
+            keeps: match work {
+                Work::Point { .. } => self.keeps,
+                Work::Tangent { loss, .. } => loss.is_some(),
+                Work::Cotangent { .. } => false,
+            },
             len: self.len,
         }
     }

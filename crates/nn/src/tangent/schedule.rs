@@ -54,7 +54,10 @@ pub(super) fn phases(program: &Program, passes: Passes) -> Vec<Phase> {
             if uses_batch(program, op) {
                 push(Step::Gather(at));
             }
-            push(Step::Forward(at));
+            // What runs with the convolution before it has run.
+            if at == 0 || !program.ops[at - 1].pairs {
+                push(Step::Forward(at));
+            }
         }
         push(Step::Output);
     }
@@ -64,7 +67,9 @@ pub(super) fn phases(program: &Program, passes: Passes) -> Vec<Phase> {
             if uses_batch(program, op) {
                 push(Step::GatherBackward(at));
             }
-            push(Step::Backward(at));
+            if !passes.input_gradient || !program.is_pulled(at) {
+                push(Step::Backward(at));
+            }
         }
         if passes.input_gradient {
             push(Step::InputGradient);
