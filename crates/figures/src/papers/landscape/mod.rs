@@ -123,7 +123,8 @@ fn suffix(cut: &Cut, sheets: &BTreeMap<Key, Sheet>) -> String {
             .filter(|n| *n != "filter")
             .map(|n| format!("{n}-normalised")),
     );
-    if cut.one_dimensional {
+    // Along trajectories everything moves.
+    if cut.one_dimensional && cut.surface != "trajectory" {
         parts.push("one-dimensional".into());
     }
     if cut.draw > 0 {
@@ -245,6 +246,15 @@ impl<'s> Panels<'s> {
     }
 }
 
+/// `training set` or `test set`.
+fn set_name(set: &str) -> &str {
+    match set {
+        "train" => "training set",
+        "test" => "test set",
+        other => other,
+    }
+}
+
 /// How a plane was cut, in words.
 fn cut_note(cut: &Cut, what: &str) -> String {
     let samples = crate::axes::number(cut.samples as f64, 0);
@@ -258,9 +268,9 @@ fn cut_note(cut: &Cut, what: &str) -> String {
         "biases and batch norms stay"
     };
     format!(
-        "{what} over {samples} samples of the {} set in evaluation mode, around the network (0, 0) \
+        "{what} over {samples} samples of the {} in evaluation mode, around the network (0, 0) \
          along two random directions {normalised}; {moved}.",
-        cut.set
+        set_name(&cut.set)
     )
 }
 

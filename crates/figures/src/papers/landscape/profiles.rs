@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Cut, Study, by_cut, direction, suffix};
+use super::{Cut, Study, by_cut, direction, set_name, suffix};
 use crate::axes::{Axis, nice_above};
 use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::theme::{self, Rgb};
@@ -238,7 +238,7 @@ fn legend(rows: &Rows) -> Vec<Section> {
                 color: theme::kind_color(*residual),
                 dashed: set == "test",
             },
-            label: format!("{network}, {set} set"),
+            label: format!("{network}, {}", set_name(set)),
         }
     });
     vec![Section {
@@ -273,7 +273,7 @@ fn notes(study: &Study<'_>, shared: &Cut, cuts: &[Cut], missing: usize) -> Vec<S
         .collect();
     let samples = samples
         .iter()
-        .map(|(set, n)| format!("{n} samples of the {set} set"));
+        .map(|(set, n)| format!("{n} samples of the {}", set_name(set)));
     let samples = samples.collect::<Vec<_>>().join(", ");
     let kinds =
         super::sheets::statistics(study.sheets.keys().filter(|key| cuts.contains(&key.cut)));

@@ -5,8 +5,8 @@ use crate::contours::Grid;
 
 /// Above this, surfaces are cut off as in the paper's three-dimensional figures.
 const CLIP: f64 = 10.0;
-/// A log scale spans at most this factor below its top.
-const SPAN: f64 = 1e4;
+/// A log scale reaches down at most this factor below what a tenth of the points lie under.
+const BELOW: f64 = 1e3;
 /// From this ratio of highest to lowest on the scale is logarithmic.
 const LOG_FROM: f64 = 8.0;
 /// A panel must cross this many of the paper's levels for them to be used.
@@ -41,7 +41,8 @@ impl Scale {
         let positive = all.iter().copied().find(|v| *v > 0.0);
         let axis = match positive {
             Some(least) if low >= 0.0 && top / least > LOG_FROM => {
-                Axis::log("Loss", rounded_down(least.max(top / SPAN)), top)
+                let low_end = all[all.len() / 10].min(top);
+                Axis::log("Loss", rounded_down(least.max(low_end / BELOW)), top)
             }
             _ => linear(low, top),
         };
@@ -194,6 +195,20 @@ mod tests {
         assert!(Scale::of(&[&grid(&[2.0, 2.1, 2.3])]).levels.len() > 2);
         let (low, high, _) = Scale::of(&[&grid(&[])]).color_range();
         assert!(low < high);
+    }
+
+    #[test]
+    fn a_log_scale_holds_the_network_under_very_high_hills() {
+        // As around deep untrained networks: 2 at the centre, 1e18 far from it.
+        let values: Vec<f64> = (0..50)
+            .map(|i| 2.0 * 10f64.powf(0.37 * f64::from(i)))
+            .collect();
+        let axis = Scale::of(&[&grid(&values)]).axis;
+        assert!(axis.log && axis.holds(2.0) && axis.holds(values[49]));
+        // One point next to zero does not stretch it.
+        let mut values = vec![1e-12];
+        values.extend((1..50).map(f64::from));
+        assert!(Scale::of(&[&grid(&values)]).axis.low >= 1e-3);
     }
 
     #[test]

@@ -162,8 +162,9 @@ fn figure(
     let statistics: Vec<&str> = super::sheets::statistics(keys).into_iter().collect();
     figure.notes = vec![
         format!(
-            "Loss on the {set} set over the plane of the first two principal components of the \
-             snapshots of training, the network at (0, 0); rows: batch norms' statistics {}.",
+            "Loss on the {} over the plane of the first two principal components of the snapshots \
+             of training, the network at (0, 0); rows: batch norms' statistics {}.",
+            super::set_name(set),
             statistics.join(", ")
         ),
         levels_note(&scale),

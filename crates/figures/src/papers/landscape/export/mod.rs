@@ -106,9 +106,10 @@ fn about(key: &Key) -> String {
         return cut_note(&key.cut, "Loss");
     }
     format!(
-        "Loss over {} samples of the {} set on the plane of the first two principal components of \
+        "Loss over {} samples of the {} on the plane of the first two principal components of \
          training; blue: the first snapshot, vermilion: after a drop of the learning rate.",
-        key.cut.samples, key.cut.set
+        key.cut.samples,
+        super::set_name(&key.cut.set)
     )
 }
 
