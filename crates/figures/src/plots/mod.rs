@@ -57,6 +57,9 @@ pub struct Panel {
     pub layers: Vec<Layer>,
 }
 
+/// A rectangle: one corner, the opposite one, colour.
+pub type Rectangle = ((f64, f64), (f64, f64), Rgb);
+
 /// Data drawn in a panel, in the units of its axes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Layer {
@@ -103,10 +106,10 @@ pub enum Layer {
         /// From the lowest.
         levels: Vec<Level>,
     },
-    /// Filled rectangles: one corner, the opposite one, colour.
+    /// Filled rectangles.
     Rectangles {
         /// The first at the back.
-        rectangles: Vec<((f64, f64), (f64, f64), Rgb)>,
+        rectangles: Vec<Rectangle>,
     },
     /// A surface over the panel's axes in three dimensions, seen from the front right. It takes the
     /// whole panel: nothing else is drawn in it.

@@ -23,12 +23,15 @@ pub(super) struct ConvPlan {
     pub(super) backward: [Geometry; 2],
 }
 
+/// Reads rows: given the place of some in the whole, and the rows.
+pub(super) type Reader<'b> = dyn FnMut(usize, &[f32]) + 'b;
+
 /// Where a convolution's rows go.
 pub(super) struct Output<'a, 'b> {
     /// The whole of them, `(H, W, C, 16)`, where it is kept.
     pub kept: Option<&'a mut [f32]>,
-    /// Who reads them while they are near: given the place of some rows in the whole, and the rows.
-    pub next: Option<&'a mut (dyn FnMut(usize, &[f32]) + 'b)>,
+    /// Who reads them while they are near.
+    pub next: Option<&'a mut Reader<'b>>,
 }
 
 impl Output<'_, '_> {

@@ -162,6 +162,9 @@ fn network(runs: &Table, row: &Row<'_>, varying: &[&str], seeds: bool) -> Option
     })
 }
 
+/// Places with their numbers, `(x, y, number)`.
+type Points = Vec<(f64, f64, f64)>;
+
 /// All surfaces in a table, with a grid for each of the columns (NaN where null or absent).
 pub(crate) fn sheets(table: &Table, networks: &Networks, columns: &[&str]) -> BTreeMap<Key, Sheet> {
     let places: BTreeMap<&str, usize> = networks
@@ -177,7 +180,7 @@ pub(crate) fn sheets(table: &Table, networks: &Networks, columns: &[&str]) -> BT
             *latest = epoch.max(*latest);
         }
     }
-    let mut points: BTreeMap<Key, Vec<Vec<(f64, f64, f64)>>> = BTreeMap::new();
+    let mut points: BTreeMap<Key, Vec<Points>> = BTreeMap::new();
     for row in table.iter() {
         let Some((key, x)) = key(&row, &places, &last) else {
             continue;

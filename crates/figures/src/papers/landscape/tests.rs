@@ -49,7 +49,10 @@ fn every_figure_is_drawn_within_its_canvas() {
     assert!(contours.rows[1][0].y.label.contains("recomputed"));
 }
 
-fn levels(figure: &Figure) -> Vec<(String, Vec<Vec<(f64, f64)>>)> {
+/// The corners of a line.
+type Line = Vec<(f64, f64)>;
+
+fn levels(figure: &Figure) -> Vec<(String, Vec<Line>)> {
     let layers = figure.rows[0][0].layers.iter();
     let levels = layers.filter_map(|layer| match layer {
         Layer::Levels { levels } => Some(levels),
