@@ -52,7 +52,7 @@ fn every_figure_is_drawn_within_its_canvas() {
 fn levels(figure: &Figure) -> Vec<(String, Vec<Vec<(f64, f64)>>)> {
     let layers = figure.rows[0][0].layers.iter();
     let levels = layers.filter_map(|layer| match layer {
-        Layer::Levels { levels } => Some(levels),
+        Layer::Levels { levels, .. } => Some(levels),
         _ => None,
     });
     levels
