@@ -19,8 +19,7 @@ pub struct Grid {
 impl Grid {
     /// From scattered points; the last of two at one place counts, places without one are NaN.
     pub fn from_points(points: &[(f64, f64, f64)]) -> Grid {
-        let places = |all: Vec<f64>| {
-            let mut all = all;
+        let places = |mut all: Vec<f64>| {
             all.sort_by(f64::total_cmp);
             all.dedup();
             all

@@ -27,14 +27,17 @@ const ROOM: f64 = 3.0;
 const LONG_ENOUGH: f64 = 2.5;
 /// Places tried along a line.
 const TRIED: usize = 32;
+/// Labels stay this far from a path.
+const NEAR: f64 = 2.5;
 /// Labels of one level in a panel.
 const MOST: usize = 2;
 
 type Extent = (f64, f64, f64, f64);
 
-/// Draws the lines, then their labels, the lowest level first.
+/// Draws the lines, then their labels, the lowest level first, clear of a path.
 pub(super) fn draw(
     levels: &[Level],
+    clear_of: &[(f64, f64)],
     place: impl Fn(f64, f64) -> Position,
     frame: Frame,
     items: &mut Vec<Item>,
@@ -54,7 +57,8 @@ pub(super) fn draw(
         }));
         labelled.push(pieces);
     }
-    let mut taken: Vec<Extent> = Vec::new();
+    let path: Vec<Position> = clear_of.iter().map(|&(x, y)| place(x, y)).collect();
+    let mut taken = along_path(&path);
     for (level, mut pieces) in levels.iter().zip(labelled) {
         pieces.sort_by(|a, b| length(b).total_cmp(&length(a)));
         let mut count = 0;
@@ -70,6 +74,21 @@ pub(super) fn draw(
             }
         }
     }
+}
+
+/// Small boxes all along a path, close enough to each other that no label fits between.
+fn along_path(path: &[Position]) -> Vec<Extent> {
+    let boxed = |(x, y): Position| (x - NEAR, y - NEAR, x + NEAR, y + NEAR);
+    let mut boxes: Vec<Extent> = path.iter().copied().map(boxed).collect();
+    for pair in path.windows(2) {
+        let (a, b) = (pair[0], pair[1]);
+        let count = ((b.0 - a.0).hypot(b.1 - a.1) / NEAR).floor() as usize;
+        boxes.extend((1..=count).map(|step| {
+            let part = step as f64 / (count + 1) as f64;
+            boxed((a.0 + part * (b.0 - a.0), a.1 + part * (b.1 - a.1)))
+        }));
+    }
+    boxes
 }
 
 /// The text on its patch of white.
@@ -146,4 +165,43 @@ fn along(line: &[Position], mut distance: f64) -> Option<(Position, f64)> {
         distance -= step;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_keep_clear_of_a_path() {
+        // A level line with its flat part in the middle, and a path right across that.
+        let level = Level {
+            label: "0.6".into(),
+            color: (0, 0, 0),
+            lines: vec![vec![(10.0, 90.0), (40.0, 50.0), (60.0, 50.0), (90.0, 90.0)]],
+        };
+        let label = |path: &[(f64, f64)]| {
+            let mut items = Vec::new();
+            let frame = (0.0, 0.0, 100.0, 100.0);
+            draw(
+                std::slice::from_ref(&level),
+                path,
+                |x, y| (x, y),
+                frame,
+                &mut items,
+            );
+            items.iter().find_map(|item| match item {
+                Item::Text(text) => Some(text.extent()),
+                _ => None,
+            })
+        };
+        let free = label(&[]).expect("a label");
+        assert!(free.1 < 50.0 && free.3 > 50.0, "on the flat part: {free:?}");
+        let aside = label(&[(50.0, 0.0), (50.0, 100.0)]).expect("a label");
+        assert!(aside.2 < 50.0 || aside.0 > 50.0, "{aside:?}");
+        // No room at all: no label.
+        let all: Vec<(f64, f64)> = (0..=100)
+            .flat_map(|i| [(f64::from(i), 0.0), (f64::from(i), 100.0)])
+            .collect();
+        assert_eq!(label(&all), None);
+    }
 }

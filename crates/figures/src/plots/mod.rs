@@ -105,6 +105,8 @@ pub enum Layer {
     Levels {
         /// From the lowest.
         levels: Vec<Level>,
+        /// A path that their labels keep clear of.
+        clear_of: Vec<(f64, f64)>,
     },
     /// Filled rectangles.
     Rectangles {

@@ -142,7 +142,9 @@ fn draw_layer(panel: &Panel, layer: &Layer, frame: Frame, items: &mut Vec<Item>)
                 opacity: *opacity,
             }
         })),
-        Layer::Levels { levels } => levels::draw(levels, place, frame, items),
+        Layer::Levels { levels, clear_of } => {
+            levels::draw(levels, clear_of, place, frame, items);
+        }
         Layer::Rectangles { rectangles } => {
             for &(from, to, color) in rectangles {
                 let (a, b) = (place(from.0, from.1), place(to.0, to.1));

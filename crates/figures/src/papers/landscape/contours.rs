@@ -26,7 +26,7 @@ pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
     let rows = panels.rows.iter().map(|(statistics, places)| {
         let y = direction(&second(statistics), ys.clone());
         let panel = |place: &super::Place<'_>| {
-            let mut layers = lines(place.grid, &scale);
+            let mut layers = lines(place.grid, &scale, &[(0.0, 0.0)]);
             layers.push(centre());
             Panel {
                 title: fitted(&place.title, wide),
@@ -64,8 +64,8 @@ fn size(across: usize, x: &Axis, ys: impl Iterator<Item = f64> + Clone) -> (f64,
     (wide, wide * shape)
 }
 
-/// Gaps in grey, lines of equal height on them.
-pub(super) fn lines(grid: &Grid, scale: &Scale) -> Vec<Layer> {
+/// Gaps in grey, lines of equal height on them, their labels clear of a path.
+pub(super) fn lines(grid: &Grid, scale: &Scale, clear_of: &[(f64, f64)]) -> Vec<Layer> {
     let gaps = grid
         .cells()
         .filter(|cell| !grid.whole(*cell))
@@ -89,6 +89,7 @@ pub(super) fn lines(grid: &Grid, scale: &Scale) -> Vec<Layer> {
             rectangles: gaps.collect(),
         },
         Layer::Levels {
+            clear_of: clear_of.to_vec(),
             levels: levels.filter(|level| !level.lines.is_empty()).collect(),
         },
     ]

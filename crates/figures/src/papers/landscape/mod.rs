@@ -123,8 +123,9 @@ fn suffix(cut: &Cut, sheets: &BTreeMap<Key, Sheet>) -> String {
             .filter(|n| *n != "filter")
             .map(|n| format!("{n}-normalised")),
     );
-    // Along trajectories everything moves.
-    if cut.one_dimensional && cut.surface != "trajectory" {
+    // Elsewhere everything always moves.
+    let random = cut.surface == "line" || cut.surface == "plane";
+    if cut.one_dimensional && random {
         parts.push("one-dimensional".into());
     }
     if cut.draw > 0 {

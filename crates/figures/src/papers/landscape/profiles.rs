@@ -204,7 +204,7 @@ fn mean(curves: &[Curve]) -> Curve {
     for &(x, value) in curves.iter().flatten() {
         // Places in order: the sign is folded into the bits.
         let bits = x.to_bits();
-        let order = if x < 0.0 { !bits } else { bits | 1 << 63 };
+        let order = if x < 0.0 { !bits } else { bits | (1 << 63) };
         let entry = sums.entry(order).or_insert((x, 0.0, 0));
         entry.1 += value;
         entry.2 += 1;

@@ -55,7 +55,7 @@ type Line = Vec<(f64, f64)>;
 fn levels(figure: &Figure) -> Vec<(String, Vec<Line>)> {
     let layers = figure.rows[0][0].layers.iter();
     let levels = layers.filter_map(|layer| match layer {
-        Layer::Levels { levels } => Some(levels),
+        Layer::Levels { levels, .. } => Some(levels),
         _ => None,
     });
     levels

@@ -209,7 +209,8 @@ fn panel(place: &Place<'_>, path: Option<&Path>, scale: &Scale, wide: f64) -> Pa
         .iter()
         .copied()
         .chain(steps.iter().map(|step| step.y));
-    let mut layers = lines(grid, scale);
+    let points: Vec<(f64, f64)> = steps.iter().map(|step| (step.x, step.y)).collect();
+    let mut layers = lines(grid, scale, &points);
     layers.extend(way(steps));
     Panel {
         title: fitted(&place.title, wide),

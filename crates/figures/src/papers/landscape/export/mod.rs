@@ -65,10 +65,15 @@ fn surfaces<'s>(study: &'s Study<'_>) -> Vec<Surface<'s>> {
     let paths = paths(study.tables);
     let mut taken = BTreeSet::new();
     let flat = |sheet: &Sheet| sheet.grids[0].xs.len() < 2 || sheet.grids[0].ys.len() < 2;
-    study
+    let mut sheets: Vec<(&Key, &Sheet)> = study
         .sheets
         .iter()
         .filter(|(_, sheet)| !flat(sheet))
+        .collect();
+    // Otherwise in their order: first the training set's, which is what papers show.
+    sheets.sort_by_key(|(key, _)| (key.cut.surface.clone(), key.cut.set == "test"));
+    sheets
+        .into_iter()
         .map(|(key, sheet)| {
             let network = &study.networks.all[key.run];
             let path = paths.get(&(network.id.clone(), key.epoch, key.directions.clone()));
@@ -81,7 +86,10 @@ fn surfaces<'s>(study: &'s Study<'_>) -> Vec<Surface<'s>> {
             while !taken.insert(stem.clone()) {
                 stem.push_str("-more");
             }
-            let words = cut.replace('-', " ");
+            let words = match cut.trim_start_matches('-') {
+                "" => String::new(),
+                words => format!(", {}", words.replace('-', " ")),
+            };
             Surface {
                 stem,
                 name: format!(

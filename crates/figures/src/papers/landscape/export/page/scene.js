@@ -20,17 +20,13 @@ function heightColor(height, shade = 0) {
 
 // One scale of heights for all these surfaces: {low, high, log, at(loss) -> 0..1, ticks}.
 function heightScale(surfaces, log, cap) {
-  let low = Infinity, high = -Infinity;
-  for (const surface of surfaces) {
-    for (const loss of surface.loss) {
-      if (loss === null || (log && loss <= 0)) continue;
-      low = Math.min(low, loss);
-      high = Math.max(high, loss);
-    }
-  }
+  const losses = surfaces.flatMap((surface) => surface.loss)
+    .filter((loss) => loss !== null && (!log || loss > 0))
+    .sort((a, b) => a - b);
+  let low = losses[0] ?? (log ? 0.1 : 0), high = losses.at(-1) ?? 1;
   if (cap !== null && cap > low) high = Math.min(high, cap);
-  if (!(low <= high)) [low, high] = log ? [0.1, 1] : [0, 1];
-  if (log) low = Math.max(low, high * 1e-6);
+  // As in the figures: one point next to zero does not stretch a logarithmic scale.
+  if (log) low = Math.max(low, Math.min(losses[Math.floor(losses.length / 10)] ?? low, high) / 1e3);
   if (low === high) high = log ? low * 10 : low + 1;
   const bend = log ? Math.log : (v) => v;
   const at = (loss) => {
@@ -46,8 +42,9 @@ function ticks(low, high, log) {
   if (log) {
     const decades = Math.log10(high / low);
     const steps = decades > 3 ? [1] : decades > 1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
+    const every = Math.max(1, Math.ceil(decades / 7));
     for (let k = Math.floor(Math.log10(low)); k <= Math.ceil(Math.log10(high)); k++) {
-      for (const step of steps) found.push(step * 10 ** k);
+      if (k % every === 0) for (const step of steps) found.push(step * 10 ** k);
     }
   } else {
     const rough = (high - low) / 6, unit = 10 ** Math.floor(Math.log10(rough));
@@ -58,7 +55,13 @@ function ticks(low, high, log) {
   return found.filter((v) => v >= low - room && v <= high + room);
 }
 
-const shown = (value) => (value === null ? "not finite" : String(Number(value.toPrecision(4))));
+// A number in at most four digits.
+function shown(value) {
+  if (value === null) return "not finite";
+  const short = Number(value.toPrecision(4)), size = Math.abs(short);
+  if (size !== 0 && (size >= 1e5 || size < 1e-3)) return short.toExponential().replace("e+", "e");
+  return String(short);
+}
 
 // From a point of the box to {x, y} on a canvas, and how far away it is.
 function projector(camera, width, height) {
