@@ -21,4 +21,5 @@ pub mod noise;
 pub mod random;
 pub mod reference;
 pub mod speed;
+pub mod tangent;
 pub mod train;
