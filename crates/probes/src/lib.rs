@@ -9,12 +9,16 @@
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
 //! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
 //! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
+//! | [`hessian`] | eigenvalues, trace and spectral density of the Hessian | Ghorbani et al. 2019; Yao et al. 2020 | 20 to 100 Hessian–vector products for the eigenvalues, as many as draws for the trace, draws · steps for the density |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
+pub mod dense;
 pub mod expressivity;
 pub mod gradients;
+pub mod hessian;
 pub mod identity;
+pub mod lanczos;
 pub mod layers;
 pub mod lesion;
 pub mod paths;

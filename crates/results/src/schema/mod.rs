@@ -5,6 +5,7 @@
 mod epochs;
 mod expressivity;
 mod gradients;
+mod hessian;
 mod identity;
 mod layers;
 mod lesion;
@@ -19,6 +20,7 @@ mod timings;
 pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
+pub use hessian::{hessian, hessian_density};
 pub use identity::identity;
 pub use layers::layers;
 pub use lesion::lesion;
@@ -54,6 +56,8 @@ pub fn instruments() -> Vec<Schema> {
         expressivity(),
         gradients(),
         shattering(),
+        hessian(),
+        hessian_density(),
     ]
 }
 
@@ -93,6 +97,10 @@ fn row_meaning(name: &str) -> &'static str {
              of them (`probes.gradients`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
+        "hessian" => "One row a run, epoch and quantity (`probes.hessian`).",
+        "hessian_density" => {
+            "One row a run, epoch and point of the grid (`probes.hessian.density`)."
+        }
         _ => "",
     }
 }
