@@ -62,7 +62,7 @@ fn main() {
         plane: Some(PlaneSettings {
             x: axis(points / 2),
             y: axis(2),
-            draws: 1,
+            ..PlaneSettings::default()
         }),
         ..LandscapeSettings::default()
     };

@@ -10,12 +10,16 @@
 //! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
 //! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
 //! | [`landscape`] | the loss along lines and planes of the parameters | Li et al. 2018 | an evaluation a point |
+//! | [`hessian`] | eigenvalues, trace and spectral density of the Hessian | Ghorbani et al. 2019; Yao et al. 2020 | 20 to 100 Hessian–vector products for the eigenvalues, as many as draws for the trace, draws · steps for the density |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
+pub mod dense;
 pub mod expressivity;
 pub mod gradients;
+pub mod hessian;
 pub mod identity;
+pub mod lanczos;
 pub mod landscape;
 pub mod layers;
 pub mod lesion;

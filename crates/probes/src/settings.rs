@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expressivity::{self, ExpressivitySettings};
 use crate::gradients::{self, GradientSettings};
+use crate::hessian::{self, HessianSettings};
 use crate::identity::{self, IdentitySettings};
 use crate::landscape::{self, LandscapeSettings};
 use crate::lesion::{self, LesionSettings};
@@ -31,6 +32,9 @@ pub struct ProbeSettings {
     /// How alike the gradients at different inputs are, by depth (Balduzzi et al. 2017).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shattering: Option<ShatteringSettings>,
+    /// Eigenvalues, trace and spectral density of the Hessian (Ghorbani et al. 2019; Yao et al. 2020).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hessian: Option<HessianSettings>,
     /// Norm of each block's branch against its input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySettings>,
@@ -131,6 +135,14 @@ impl ProbeSettings {
             },
         };
         asked.extend(kind.asked(self.shattering.as_ref()));
+        let kind = Kind {
+            name: "hessian",
+            field: "hessian.epochs",
+            epochs: |settings: &HessianSettings| &settings.epochs,
+            problems: HessianSettings::problems,
+            measure: hessian::measure,
+        };
+        asked.extend(kind.asked(self.hessian.as_ref()));
         let kind = Kind {
             name: "identity",
             field: "identity.epochs",

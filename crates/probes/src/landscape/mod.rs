@@ -12,10 +12,14 @@
 //! | `trajectory` | principal components of the networks of the training | section 8, Fig. 9 |
 //! | `interpolation` | to another network, running statistics as well | section 3, Fig. 2 |
 //!
+//! Along a plane the largest and smallest eigenvalues of the Hessian can be measured at fewer points
+//! (see `curvature`; the paper's Fig. 7).
+//!
 //! Points are the unit of parallel work and of resuming: each is computed by one thread, and kept as
 //! soon as it is finished. What is kept of a point belongs to everything it depends on, so that no
 //! stale one is ever used, and a finer grid over the same range takes over those it meets.
 
+mod curvature;
 mod directions;
 mod kept;
 mod points;
@@ -36,12 +40,12 @@ use surface::{Measure, Surface};
 
 pub use directions::{Course, Point, Way, path as directions_path, read as read_directions};
 pub use settings::{
-    AxisSettings, InterpolationSettings, LandscapeSettings, LineSettings, Normalisation,
-    PlaneSettings, Statistics, TrajectorySettings,
+    AxisSettings, CurvatureSettings, InterpolationSettings, LandscapeSettings, LineSettings,
+    Normalisation, PlaneSettings, Statistics, TrajectorySettings,
 };
 
-/// Looks at every surface that is asked for: the tables `landscape` and, with a trajectory,
-/// `trajectory`.
+/// Looks at every surface that is asked for: the tables `landscape` and, where asked for, `trajectory`
+/// and `landscape_curvature`.
 pub fn measure(
     settings: &LandscapeSettings,
     subject: &Subject<'_>,
@@ -59,9 +63,14 @@ pub fn measure(
     if let Some(interpolation) = &settings.interpolation {
         surfaces.push(towards(interpolation, subject)?);
     }
-    let pieces = |surface: &Surface| surface.points.len() * of_surface(settings, surface).len();
+    let pieces = |surface: &Surface| {
+        let points = surface.points.len() + surface.curved.len();
+        points * of_surface(settings, surface).len()
+    };
     let (mut done, total) = (0, surfaces.iter().map(pieces).sum());
     let key = surface::centre_key(subject);
+    let curvature = settings.plane().and_then(|plane| plane.curvature);
+    let mut curvatures = Table::new(schema::landscape_curvature());
     for surface in &surfaces {
         directions::keep(subject, &surface.course)?;
         for statistics in of_surface(settings, surface) {
@@ -76,7 +85,15 @@ pub fn measure(
             };
             let found = surface::evaluate(subject, surface, measure, &key, &mut told)?;
             rows::add(&mut tables[0], subject, surface, measure, &found)?;
+            if let (Some(settings), false) = (&curvature, surface.curved.is_empty()) {
+                let place = (subject, surface, measure);
+                let found = curvature::evaluate(settings, place, &key, &mut told)?;
+                curvature::add(&mut curvatures, settings, place, &found)?;
+            }
         }
+    }
+    if curvature.is_some() {
+        tables.push(curvatures);
     }
     Ok(tables)
 }
@@ -137,6 +154,7 @@ fn random(settings: &LandscapeSettings, subject: &Subject<'_>) -> Vec<Surface> {
             one_dimensional: settings.one_dimensional,
             course: directions::random(subject, kind, draw, axes),
             points,
+            curved: Vec::new(),
         }
     };
     let mut surfaces = Vec::new();
@@ -146,7 +164,14 @@ fn random(settings: &LandscapeSettings, subject: &Subject<'_>) -> Vec<Surface> {
     }
     if let Some(plane) = settings.plane() {
         let points = grid(&plane.x, Some(&plane.y));
-        surfaces.extend((0..plane.draws).map(|draw| surface("plane", draw, points.clone())));
+        let curved = plane.curvature.as_ref().map(|settings| {
+            let x = plane.x.divided(settings.x_points);
+            grid(&x, Some(&plane.y.divided(settings.y_points)))
+        });
+        surfaces.extend((0..plane.draws).map(|draw| Surface {
+            curved: curved.clone().unwrap_or_default(),
+            ..surface("plane", draw, points.clone())
+        }));
     }
     surfaces
 }
@@ -190,5 +215,6 @@ fn towards(
         one_dimensional: true,
         course: Course::new(way),
         points: grid(&interpolation.axis(), None),
+        curved: Vec::new(),
     })
 }

@@ -3,7 +3,9 @@
 use reslab_nn::network::Network;
 use reslab_nn::train::{SettingProblem, TrainSettings};
 
-use super::settings::{AxisSettings, LandscapeSettings, Normalisation, Statistics};
+use super::settings::{
+    AxisSettings, CurvatureSettings, LandscapeSettings, Normalisation, Statistics,
+};
 use crate::subject::is_due;
 
 /// Most points of one surface.
@@ -22,6 +24,22 @@ impl AxisSettings {
             format!(
                 "must have from 2 to {MOST_POINTS} points, but has {}.",
                 self.points
+            )
+        })
+    }
+}
+
+impl CurvatureSettings {
+    fn problem(&self) -> Option<String> {
+        if self.x_points < 2 || self.y_points < 2 || self.samples == 0 || self.max_products == 0 {
+            let message = "must have at least 2 `x_points` and `y_points`, a sample and a product.";
+            return Some(message.to_owned());
+        }
+        let within = self.tolerance > 0.0 && self.tolerance < 1.0;
+        (!within).then(|| {
+            format!(
+                "must have a `tolerance` between 0 and 1, but has {}.",
+                self.tolerance
             )
         })
     }
@@ -105,6 +123,13 @@ impl LandscapeSettings {
         }
         if plane.draws == 0 {
             refuse("landscape.plane.draws", at_least_1());
+        }
+        if let Some(problem) = plane
+            .curvature
+            .as_ref()
+            .and_then(CurvatureSettings::problem)
+        {
+            refuse("landscape.plane.curvature", problem);
         }
     }
 

@@ -99,6 +99,25 @@ pub struct PlaneSettings {
     pub y: AxisSettings,
     /// Planes, each with other directions.
     pub draws: usize,
+    /// Extreme eigenvalues of the Hessian at points of the same ranges.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curvature: Option<CurvatureSettings>,
+}
+
+/// Curvature at points of a plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CurvatureSettings {
+    /// Places along the first direction, over the range of the plane.
+    pub x_points: usize,
+    /// Places along the second direction.
+    pub y_points: usize,
+    /// The first so many training samples are the ones whose mean loss it is.
+    pub samples: usize,
+    /// An eigenvalue is found when its residual is at most this share of it.
+    pub tolerance: f64,
+    /// Products with the Hessian at most, at each point; a vector of double precision is kept of each.
+    pub max_products: usize,
 }
 
 /// A plane through the trajectory of training.
@@ -182,6 +201,19 @@ impl Default for PlaneSettings {
             x: AxisSettings::default(),
             y: AxisSettings::default(),
             draws: 1,
+            curvature: None,
+        }
+    }
+}
+
+impl Default for CurvatureSettings {
+    fn default() -> Self {
+        Self {
+            x_points: 11,
+            y_points: 11,
+            samples: 512,
+            tolerance: 0.01,
+            max_products: 100,
         }
     }
 }
@@ -240,6 +272,11 @@ impl AxisSettings {
             }
         };
         (0..self.points).map(place).collect()
+    }
+
+    /// The same range in other steps.
+    pub fn divided(&self, points: usize) -> Self {
+        Self { points, ..*self }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Surface {
     pub course: Course,
     /// Where.
     pub points: Vec<Point>,
+    /// Where curvature is measured.
+    pub curved: Vec<Point>,
 }
 
 /// What is measured at each point.

@@ -50,6 +50,7 @@ pub fn surface(
         one_dimensional: true,
         course,
         points: grid(&x, Some(&y)),
+        curved: Vec::new(),
     };
     Ok((surface, table))
 }

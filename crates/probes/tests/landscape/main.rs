@@ -2,6 +2,7 @@
 //! is used again, trajectories and interpolations.
 
 mod closed_forms;
+mod curvature;
 mod keeping;
 mod networks;
 mod statistics;

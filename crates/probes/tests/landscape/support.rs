@@ -255,7 +255,7 @@ pub fn plane(x: usize, y: usize) -> LandscapeSettings {
                 to: 0.5,
                 points: y,
             },
-            draws: 1,
+            ..PlaneSettings::default()
         }),
         ..LandscapeSettings::default()
     }

@@ -5,6 +5,7 @@
 mod epochs;
 mod expressivity;
 mod gradients;
+mod hessian;
 mod identity;
 mod landscape;
 mod layers;
@@ -20,6 +21,7 @@ mod timings;
 pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
+pub use hessian::{hessian, hessian_density};
 pub use identity::identity;
 pub use landscape::{landscape, landscape_curvature, trajectory};
 pub use layers::layers;
@@ -59,6 +61,8 @@ pub fn instruments() -> Vec<Schema> {
         landscape(),
         landscape_curvature(),
         trajectory(),
+        hessian(),
+        hessian_density(),
     ]
 }
 
@@ -108,6 +112,10 @@ fn row_meaning(name: &str) -> &'static str {
             "One row a run and snapshot of its training (`probes.landscape.trajectory`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
+        "hessian" => "One row a run, epoch and quantity (`probes.hessian`).",
+        "hessian_density" => {
+            "One row a run, epoch and point of the grid (`probes.hessian.density`)."
+        }
         _ => "",
     }
 }
