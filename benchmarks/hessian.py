@@ -11,6 +11,7 @@ until the eigenvalue changes by less than a thousandth. reslab goes to the point
 turns; products are timed without what comes before the first.
 """
 import argparse
+import importlib
 import json
 import os
 import statistics
@@ -29,8 +30,7 @@ def double_backward(model, loss, inputs, targets):
     counted = []
     start = time.perf_counter()
     try:
-        import pyhessian.hessian as theirs
-
+        theirs = importlib.import_module("pyhessian.hessian")  # the module, which a class of its hides
         product = theirs.hessian_vector_product
         theirs.hessian_vector_product = lambda *a: (counted.append(1), product(*a))[1]
         study = theirs.hessian(model, loss, data=(inputs, targets), cuda=False)
@@ -77,9 +77,9 @@ def pytorch(options):
     targets = record[:, 0].long()
     model = build("resnet20", [3, 32, 32])
     given = torch.load(data / "weights/resnet20-12fca82f.th", map_location="cpu", weights_only=True)["state_dict"]
-    own = model.state_dict()
+    own = {name: v for name, v in model.state_dict().items() if not name.endswith("num_batches_tracked")}
     assert [v.shape for v in own.values()] == [v.shape for v in given.values()], "the same layers in the same order"
-    model.load_state_dict(dict(zip(own, given.values())))
+    model.load_state_dict(dict(zip(own, given.values())), strict=False)
     model.eval()
     loss = torch.nn.CrossEntropyLoss()
     with torch.no_grad():

@@ -37,7 +37,7 @@ fn main() {
     let images = number(images);
     let settings = DataSettings {
         name: DataName::Cifar10,
-        train_limit: Some(images),
+        test_limit: Some(1),
         normalize: Normalize::Imagenet,
         ..DataSettings::default()
     };
