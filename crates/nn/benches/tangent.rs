@@ -5,6 +5,7 @@
 //! turns on one machine, minute for minute, which is why this is no list of separate benchmarks. With
 //! one thread it is the thread's own time that counts (where Linux tells it), whatever else runs.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use reslab_nn::engine::{Batch, Engine, Loss, Noise, TargetsRef};
@@ -15,6 +16,10 @@ use reslab_nn::reference::Mode;
 use reslab_nn::tangent::Tangents;
 
 const ROUNDS: usize = 7;
+
+/// Seconds that a turn should take at least: the system counts a thread's time in steps of some
+/// milliseconds.
+const TURN: f64 = 0.2;
 
 fn main() {
     // On a thread of the pool, so that one thread does all.
@@ -45,7 +50,6 @@ fn compare() {
         "{} threads, medians of {ROUNDS} turns",
         rayon::current_num_threads()
     );
-    println!("{:<22} {:>9} {:>9} {:>26}", "", "ms", "of", "");
     for (model, batch) in [
         ("resnet20", 64),
         ("resnet20", 200),
@@ -78,34 +82,37 @@ fn noise(count: usize, index: u64) -> Vec<f32> {
     (0..count).map(|_| normal(&mut rng) as f32).collect()
 }
 
-/// Runs all of them in turns, and prints each with its multiple of one that is measured with it.
-fn report(name: &str, work: &mut [(&str, usize, &mut dyn FnMut())]) {
+/// Runs all of them in turns, and prints each with its multiple of the first.
+fn report(name: &str, work: &mut [(&str, &mut dyn FnMut())]) {
     let since = Instant::now();
-    let mut seconds = vec![Vec::new(); work.len()];
-    for round in 0..=ROUNDS {
-        for ((_, _, run), seconds) in work.iter_mut().zip(&mut seconds) {
-            let start = now(since);
+    let repeats: Vec<usize> = work
+        .iter_mut()
+        .map(|(_, run)| {
+            // The first time touches memory.
             run();
-            // The first turn touches memory.
-            if round > 0 {
-                seconds.push(now(since) - start);
-            }
+            let start = since.elapsed().as_secs_f64();
+            run();
+            let seconds = since.elapsed().as_secs_f64() - start;
+            (TURN / seconds).ceil() as usize
+        })
+        .collect();
+    let mut seconds = vec![Vec::new(); work.len()];
+    for _ in 0..ROUNDS {
+        for (((_, run), seconds), &repeats) in work.iter_mut().zip(&mut seconds).zip(&repeats) {
+            let start = now(since);
+            (0..repeats).for_each(|_| run());
+            seconds.push((now(since) - start) / repeats as f64);
         }
     }
-    let median = |values: &mut Vec<f64>| {
+    let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
         values[values.len() / 2]
     };
-    for at in 0..work.len() {
-        let (what, unit, _) = work[at];
-        let mut ratios: Vec<f64> = seconds[at]
-            .iter()
-            .zip(&seconds[unit])
-            .map(|(a, b)| a / b)
-            .collect();
-        let (ratio, ms) = (median(&mut ratios), median(&mut seconds[at].clone()) * 1e3);
-        let of = work[unit].0;
-        println!("{name:<22} {ms:>9.2} {ratio:>9.2} × {of:<20} {what}");
+    let of = work[0].0;
+    for ((what, _), of_this) in work.iter().zip(&seconds) {
+        let ratios = of_this.iter().zip(&seconds[0]).map(|(a, b)| a / b);
+        let (ratio, ms) = (median(ratios.collect()), 1e3 * median(of_this.clone()));
+        println!("{name:<24} {ms:>9.2} ms {ratio:>6.2} × {of:<18} {what}");
     }
 }
 
@@ -129,32 +136,30 @@ fn hessian(name: &str, network: &Network, len: usize) {
         engine.step(&parameters, &mut moving, &batch, &loss, &mut gradient);
     };
     let modes = [Mode::Evaluation, Mode::Training];
-    let [mut evaluation, mut training] =
+    let [evaluation, mut training] =
         modes.map(|mode| Tangents::new(network, mode).expect("it fits"));
+    let evaluation = RefCell::new(evaluation);
     let go = |tangents: &mut Tangents| {
         tangents
             .linearise_loss(&parameters, &state, &batch, &loss)
             .expect("it fits");
     };
-    go(&mut evaluation);
     go(&mut training);
     let (mut product, mut other_product) =
         (vec![0.0; parameters.len()], vec![0.0; parameters.len()]);
-    let mut other = Tangents::new(network, Mode::Evaluation).expect("it fits");
-    let mut of_evaluation = || evaluation.hvp(&direction, &mut product);
+    let mut of_evaluation = || evaluation.borrow_mut().hvp(&direction, &mut product);
     let mut of_training = || training.hvp(&direction, &mut other_product);
-    let mut point = || go(&mut other);
+    let mut point = || go(&mut evaluation.borrow_mut());
     report(
         name,
         &mut [
-            ("gradient (engine, training)", 0, &mut step),
-            ("point: gradient, evaluation mode", 0, &mut point),
+            ("gradient in training", &mut step),
+            ("point: gradient, evaluation mode", &mut point),
             (
                 "Hessian–vector product, evaluation mode",
-                0,
                 &mut of_evaluation,
             ),
-            ("Hessian–vector product, training mode", 0, &mut of_training),
+            ("Hessian–vector product, training mode", &mut of_training),
         ],
     );
 }
@@ -185,10 +190,10 @@ fn jacobian(name: &str, network: &Network, len: usize) {
     report(
         name,
         &mut [
-            ("forward (engine, evaluation)", 0, &mut pass),
-            ("point: forward", 0, &mut point),
-            ("Jacobian–vector product", 0, &mut forward),
-            ("vector–Jacobian product", 0, &mut backward),
+            ("forward pass", &mut pass),
+            ("point: forward", &mut point),
+            ("Jacobian–vector product", &mut forward),
+            ("vector–Jacobian product", &mut backward),
         ],
     );
 }

@@ -3,8 +3,8 @@
 //!
 //! `hessian_speed WEIGHTS IMAGES THREADS` reads CIFAR-10 from where `RESLAB_DATA` says, and for each line
 //! of its standard input, a number of products, prints one line of JSON: for the first images of the
-//! training set the loss, vᵀHv after each product, ‖Hv‖ after the last, and the seconds of the
-//! point and of all.
+//! training set the loss, vᵀHv after each product, ‖Hv‖ after the last, the seconds of the point
+//! and of all, and the seconds that the processors worked for the products (where Linux tells it).
 
 use std::path::Path;
 use std::time::Instant;
@@ -28,6 +28,16 @@ fn normalise(values: &mut [f32]) {
     values.iter_mut().for_each(|v| *v *= scale);
 }
 
+/// Seconds that all threads of the process have run.
+fn processor_seconds() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten();
+    let nanoseconds = tasks.flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    1e-9 * nanoseconds.sum::<f64>()
+}
+
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [weights, images, threads] = &words[..] else {
@@ -37,7 +47,7 @@ fn main() {
     let images = number(images);
     let settings = DataSettings {
         name: DataName::Cifar10,
-        train_limit: Some(images),
+        test_limit: Some(1),
         normalize: Normalize::Imagenet,
         ..DataSettings::default()
     };
@@ -72,6 +82,7 @@ fn main() {
                 .linearise_loss(&parameters, &state, &batch, &Loss::default())
                 .expect("targets fit");
             let point = start.elapsed().as_secs_f64();
+            let before = processor_seconds();
             let (mut direction, mut product) = (start_at.clone(), vec![0.0; parameters.len()]);
             let (mut eigenvalues, mut length) = (Vec::new(), 0.0);
             for _ in 0..products {
@@ -84,9 +95,10 @@ fn main() {
                 normalise(&mut direction);
             }
             let seconds = start.elapsed().as_secs_f64();
+            let processor = processor_seconds() - before;
             let loss = found.loss_sum / images as f64;
             println!(
-                "{{\"loss\": {loss}, \"point_seconds\": {point}, \"seconds\": {seconds}, \"product_norm\": {length}, \"eigenvalues\": {eigenvalues:?}}}"
+                "{{\"loss\": {loss}, \"point_seconds\": {point}, \"seconds\": {seconds}, \"processor_seconds\": {processor}, \"product_norm\": {length}, \"eigenvalues\": {eigenvalues:?}}}"
             );
         });
     }

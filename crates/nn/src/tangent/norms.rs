@@ -168,8 +168,8 @@ impl Norms {
         count: f64,
     ) {
         let channels = norm.spec.channels;
-        for c in 0..channels {
-            let moments = Moments::from_sums(sums[c], sums[channels + c], count, shift[c]);
+        for (c, &shift) in shift.iter().enumerate() {
+            let moments = Moments::from_sums(sums[c], sums[channels + c], count, shift);
             self.set(norm, c, moments, parameters);
         }
     }
