@@ -194,7 +194,7 @@ fn legend(epochs: &[i64]) -> Vec<Section> {
             opacity: 1.0,
             line: false,
         },
-        label: "λ₁ and λₙ".into(),
+        label: "largest, smallest".into(),
     };
     vec![
         Section {
@@ -202,7 +202,7 @@ fn legend(epochs: &[i64]) -> Vec<Section> {
             entries: entries.collect(),
         },
         Section {
-            heading: "Lanczos".into(),
+            heading: "Eigenvalues".into(),
             entries: vec![mark],
         },
     ]
@@ -230,9 +230,10 @@ fn notes(study: &Study<'_>, table: &Table, curves: &Curves) -> Vec<String> {
     };
     let mut notes = study.notes.clone();
     notes.push(format!(
-        "Stochastic Lanczos quadrature, {} steps from {} random vectors, smoothed by a normal kernel of standard deviation {} to {}, by the range of eigenvalues: what is narrower, the peak at 0 above all, is the kernel's. Horizontal axis linear within ±1, logarithmic beyond.",
+        "Stochastic Lanczos quadrature, {} steps from {} random {}, smoothed by a normal kernel of standard deviation {} to {}, by the range of eigenvalues: what is narrower, the peak at 0 above all, is the kernel's. Horizontal axis linear within ±1, logarithmic beyond.",
         size("steps"),
         size("draws"),
+        if size("draws") == 1 { "vector" } else { "vectors" },
         short(least),
         short(most)
     ));

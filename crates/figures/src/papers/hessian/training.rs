@@ -19,7 +19,7 @@ const MEASURES: [Measure; 4] = [
         value: largest,
     },
     Measure {
-        label: "−λₙ / λ₁",
+        label: "−(smallest) / largest",
         is_share: false,
         value: |rows| Some(-smallest(rows)? / largest(rows)?),
     },
@@ -29,7 +29,7 @@ const MEASURES: [Measure; 4] = [
         value: trace,
     },
     Measure {
-        label: "Share of ‖∇L‖²",
+        label: "Gradient's share",
         is_share: true,
         value: gradient_share,
     },
@@ -64,8 +64,12 @@ pub fn figure(study: &Study<'_>) -> Result<Figure, String> {
         .iter()
         .filter(|r| r.text("quantity") == Some("top"));
     let ranks = ranks.filter_map(|r| r.integer("rank")).max().unwrap_or(1);
+    let vectors = match ranks {
+        1 => "eigenvector of the largest eigenvalue".to_owned(),
+        n => format!("eigenvectors of the {n} largest eigenvalues"),
+    };
     notes.push(format!(
-        "−λₙ/λ₁: the most negative eigenvalue beside the largest, 0 where the loss is convex. Share of ‖∇L‖²: the part of the gradient along the eigenvectors of the {ranks} largest eigenvalues. A line ends where runs have diverged; values of 0 and below are not drawn on logarithmic axes."
+        "−(smallest) / largest: the most negative eigenvalue beside the largest, 0 where the loss is convex. Gradient's share: the part of its squared norm along the {vectors}. A line ends where runs have diverged; values of 0 and below are not drawn on logarithmic axes."
     ));
     Ok(Figure {
         title: "Curvature through training".into(),
