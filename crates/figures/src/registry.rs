@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
 use crate::papers::{
-    blocks_per_step, degradation, expressivity, gradients, identity, landscape, lesion, paths,
-    shattering, transfer, variants,
+    blocks_per_step, degradation, expressivity, gradients, hessian, identity, landscape, lesion,
+    paths, shattering, transfer, variants,
 };
 use crate::plots::{Figure, Named, lay_out};
 use crate::study::{self, Group};
@@ -78,6 +78,10 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
     InstrumentFigures {
         table: "shattering",
         draw: shattering::figures,
+    },
+    InstrumentFigures {
+        table: "hessian",
+        draw: hessian::figures,
     },
     InstrumentFigures {
         table: "paths",

@@ -96,6 +96,7 @@ fn published_weights_have_pytorchs_eigenvalues() {
     let mut operator = |v: &[f64], out: &mut [f64]| hessian.product(v, out, &mut || Ok(()));
     let settings = ExtremeSettings {
         top: 2,
+        bottom: 0,
         tolerance: 1e-5,
         ..ExtremeSettings::default()
     };

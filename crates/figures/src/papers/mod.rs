@@ -4,6 +4,7 @@ pub mod blocks_per_step;
 pub mod degradation;
 pub mod expressivity;
 pub mod gradients;
+pub mod hessian;
 pub mod identity;
 pub mod landscape;
 pub mod lesion;
