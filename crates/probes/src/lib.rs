@@ -9,6 +9,8 @@
 //! | [`expressivity`] | networks built to equal a plain one | He et al. 2015, section 1 | an evaluation a network |
 //! | [`gradients`] | norms of gradients through depth, and by which road they come | He et al. 2016, section 2; Yang et al. 2019 | five passes in `f64` |
 //! | [`shattering`] | how alike gradients at different inputs are | Balduzzi et al. 2017 | passes in `f64` through twice the depth, a draw |
+//! | [`smoothness`] | loss and gradient along the gradient of mini-batches | Santurkar et al. 2018, section 3 | five training steps a mini-batch |
+//! | [`sharpness`] | rise of the loss under perturbations of the weights | Li et al. 2018, section 4; Foret et al. 2021; Dinh et al. 2017 | an evaluation a draw |
 //!
 //! [`ProbeSettings`] names the instruments of a run; each takes a [`Subject`] and its own settings.
 
@@ -19,7 +21,9 @@ pub mod layers;
 pub mod lesion;
 pub mod paths;
 mod settings;
+pub mod sharpness;
 pub mod shattering;
+pub mod smoothness;
 mod subject;
 
 pub use settings::ProbeSettings;

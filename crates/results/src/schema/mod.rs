@@ -11,7 +11,9 @@ mod lesion;
 mod paths;
 mod runs;
 mod settings;
+mod sharpness;
 mod shattering;
+mod smoothness;
 #[cfg(test)]
 mod tests;
 mod timings;
@@ -27,7 +29,9 @@ pub use runs::{
     DEFAULT_METRICS, LOSS_METRICS, is_instrument_setting, is_setting, runs, runs_fixed,
 };
 pub use settings::{Settings, flatten};
+pub use sharpness::sharpness;
 pub use shattering::shattering;
+pub use smoothness::smoothness;
 pub use timings::timings;
 
 use std::fmt::Write;
@@ -54,6 +58,8 @@ pub fn instruments() -> Vec<Schema> {
         expressivity(),
         gradients(),
         shattering(),
+        smoothness(),
+        sharpness(),
     ]
 }
 
@@ -93,6 +99,14 @@ fn row_meaning(name: &str) -> &'static str {
              of them (`probes.gradients`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
+        "smoothness" => {
+            "One row a run, epoch, mini-batch and multiple of the learning rate \
+             (`probes.smoothness`)."
+        }
+        "sharpness" => {
+            "One row a run, epoch, rescaling of the weights, kind of perturbation, radius and draw \
+             (`probes.sharpness`)."
+        }
         _ => "",
     }
 }
