@@ -3,10 +3,13 @@
 pub mod blocks_per_step;
 pub mod degradation;
 pub mod expressivity;
+pub mod generalisation;
 pub mod gradients;
 pub mod identity;
+pub mod learning_rate;
 pub mod lesion;
 pub mod paths;
 pub mod shattering;
+pub mod smoothness;
 pub mod transfer;
 pub mod variants;
