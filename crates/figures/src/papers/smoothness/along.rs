@@ -235,7 +235,7 @@ fn notes(tables: &Tables) -> Vec<String> {
         format!("{seeds} seeds")
     };
     let mut notes = vec![format!(
-        "For mini-batches of the training set with gradient g, after steps η g with η = {} times the learning rate: the loss L(θ − η g), ‖∇L(θ − η g) − g‖, and that divided by ‖η g‖.",
+        "For mini-batches of the training set with gradient g, after steps η g with η = {} times the learning rate: the loss there, the length of the gradient's change, and that divided by ‖η g‖.",
         steps.join(", ")
     )];
     notes.push(format!(

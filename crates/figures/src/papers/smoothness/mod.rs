@@ -2,7 +2,8 @@
 //! column for each depth, plain and residual networks on one scale.
 //!
 //! - [`along`]: loss variation, gradient predictiveness and effective β-smoothness by epoch;
-//! - [`edge`]: learning rate times the largest eigenvalue of the Hessian, where that was measured too.
+//! - [`edge`]: learning rate times curvature along the gradient, and times the largest eigenvalue of the
+//!   Hessian where that was measured too.
 
 mod along;
 mod edge;
@@ -30,11 +31,10 @@ const COMPARED: [&str; 5] = [
 
 /// The figures that the table `smoothness` suffices for.
 pub fn figures(tables: &Tables) -> Vec<Named> {
-    let mut figures: Vec<Named> = vec![("smoothness".into(), along::figure(tables))];
-    if tables.instruments.contains_key("hessian") {
-        figures.push(("edge-of-stability".into(), edge::figure(tables)));
-    }
-    figures
+    vec![
+        ("smoothness".into(), along::figure(tables)),
+        ("edge-of-stability".into(), edge::figure(tables)),
+    ]
 }
 
 /// What a column of panels is: without batch norm last, then by depth.

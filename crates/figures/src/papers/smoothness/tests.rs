@@ -22,6 +22,7 @@ fn tables() -> Tables {
         for seed in 0..2 {
             let id = made.run(settings(20, residual, seed), "finished", 0.1, 0.2);
             for epoch in 0..3_i64 {
+                made.epoch(&id, epoch, 0.5, 0.5);
                 for (batch, more) in [(0_i64, 1.0), (1, 4.0)] {
                     for multiple in [0.5, 1.0, 2.0] {
                         let value: f64 = factor * more * multiple;
@@ -35,6 +36,12 @@ fn tables() -> Tables {
                                 ("loss_after", (1.0 + value).into()),
                                 ("gradient_change", value.into()),
                                 ("smoothness", (10.0 * value).into()),
+                                // gᵀHg/‖g‖² = (4 − 0.5 · 2)/(0.1 multiple) = 30/multiple.
+                                ("lr", 0.2.into()),
+                                ("gradient_norm", 4.0.into()),
+                                ("gradient_norm_after", 2.0.into()),
+                                ("cosine", 0.5.into()),
+                                ("step_norm", (0.1 * multiple).into()),
                             ],
                         );
                     }
@@ -71,6 +78,19 @@ fn bands_reach_from_the_lowest_to_the_highest_over_steps() {
     }
     let smoothness = lines(&figure.rows[2][0].layers);
     assert!((smoothness[0][2].1 - 160.0).abs() < 1e-9);
+}
+
+#[test]
+fn curvature_along_the_gradient_is_that_of_the_shortest_step() {
+    let figures = figures(&tables());
+    let figure = figures[1].1.as_ref().expect("drawn");
+    check(&lay_out(figure));
+    assert_eq!(figure.rows.len(), 1);
+    let lines = lines(&figure.rows[0][0].layers);
+    // The bound, plain, residual.
+    assert_eq!(lines.len(), 3);
+    assert!((lines[0][0].1 - 2.0).abs() < 1e-12);
+    assert!((lines[1][1].1 - 0.2 * 30.0 / 0.5).abs() < 1e-9, "{lines:?}");
 }
 
 #[test]
