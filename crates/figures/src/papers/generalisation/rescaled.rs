@@ -13,6 +13,12 @@ use crate::theme;
 /// Loss and mean rise of one run by α.
 type ByAlpha = BTreeMap<u64, Vec<f64>>;
 
+/// For each α, one ratio a run.
+type Places = Vec<(f64, Vec<f64>)>;
+
+/// The same of plain and of residual networks.
+type Kinds = Vec<(bool, Places)>;
+
 /// Rise with rescaled weights against the rise as trained, one panel a measure; one place a value of α.
 pub fn figure(tables: &Tables) -> Result<Figure, String> {
     let runs = runs(&tables.runs)?;
@@ -25,7 +31,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         return Err("nothing was rescaled".into());
     }
     let last = table.iter().filter_map(|row| row.integer("epoch")).max();
-    let panels: Vec<(&str, Vec<(bool, Vec<(f64, Vec<f64>)>)>)> = KINDS
+    let panels: Vec<(&str, Kinds)> = KINDS
         .iter()
         .map(|(kind, name)| {
             let mut rises: BTreeMap<&str, ByAlpha> = BTreeMap::new();
@@ -63,7 +69,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         ticks: alphas.iter().map(|a| (*a, a.to_string())).collect(),
         ..x
     };
-    let panel = |(name, kinds): &(&str, Vec<(bool, Vec<(f64, Vec<f64>)>)>)| Panel {
+    let panel = |(name, kinds): &(&str, Kinds)| Panel {
         title: (*name).into(),
         x: x.clone(),
         y: y.clone(),
@@ -89,7 +95,7 @@ fn ratios(
     rises: &BTreeMap<&str, ByAlpha>,
     residual: bool,
     alphas: &[f64],
-) -> Vec<(f64, Vec<f64>)> {
+) -> Places {
     let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
     let of_kind = |id: &str| runs.get(id).is_some_and(|run| run.residual == residual);
     let places = alphas.iter().map(|alpha| {
@@ -104,7 +110,7 @@ fn ratios(
     places.collect()
 }
 
-fn layers(x: &Axis, kinds: &[(bool, Vec<(f64, Vec<f64>)>)]) -> Vec<Layer> {
+fn layers(x: &Axis, kinds: &[(bool, Places)]) -> Vec<Layer> {
     let mut layers = vec![Layer::Line {
         points: vec![(x.low, 1.0), (x.high, 1.0)],
         color: theme::QUIET,
