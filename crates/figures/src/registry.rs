@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
 use crate::papers::{
-    blocks_per_step, degradation, expressivity, gradients, hessian, identity, landscape, lesion,
-    paths, shattering, transfer, variants,
+    blocks_per_step, degradation, expressivity, generalisation, gradients, hessian, identity,
+    landscape, learning_rate, lesion, paths, shattering, smoothness, transfer, variants,
 };
 use crate::plots::{Figure, Named, lay_out};
 use crate::study::{self, Group};
@@ -91,6 +91,14 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
         table: "landscape",
         draw: landscape::figures,
     },
+    InstrumentFigures {
+        table: "smoothness",
+        draw: smoothness::figures,
+    },
+    InstrumentFigures {
+        table: "sharpness",
+        draw: generalisation::figures,
+    },
 ];
 
 /// More groups than this make a folder nobody looks at; the rest is named as skipped.
@@ -146,6 +154,15 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     if blocks_per_step::applies(tables) {
         let figure = blocks_per_step::error_by_blocks(tables);
         if drawing.add("error-by-blocks-per-step", figure, out)? {
+            return finish(drawing, out);
+        }
+    }
+    if learning_rate::applies(tables) {
+        let mut any = false;
+        for (name, figure) in learning_rate::figures(tables) {
+            any |= drawing.add(&name, figure, out)?;
+        }
+        if any {
             return finish(drawing, out);
         }
     }
@@ -352,12 +369,13 @@ mod tests {
     use crate::synthetic::{Synthetic, settings};
     use reslab_results::{Cell, Table, schema};
 
-    /// Plain and residual networks at `rates` learning rates.
+    /// Plain and residual networks at `rates` weight decays.
     fn tables(rates: i64) -> Tables {
         let mut made = Synthetic::default();
         for rate in 1..=rates {
             for (depth, residual) in [(20, false), (56, false), (20, true), (56, true)] {
-                let settings = settings(depth, residual, 0).with("train_lr", 0.01 * rate as f64);
+                let decay = 0.01 * rate as f64;
+                let settings = settings(depth, residual, 0).with("train_weight_decay", decay);
                 made.run(settings, "finished", 0.1, 0.2);
             }
         }

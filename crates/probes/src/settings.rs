@@ -13,7 +13,9 @@ use crate::identity::{self, IdentitySettings};
 use crate::landscape::{self, LandscapeSettings};
 use crate::lesion::{self, LesionSettings};
 use crate::paths::{self, PathsSettings};
+use crate::sharpness::{self, SharpnessSettings};
 use crate::shattering::{self, ShatteringSettings};
+use crate::smoothness::{self, SmoothnessSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
 /// Instruments, each used if its key is there; `{}` means its defaults.
@@ -44,6 +46,12 @@ pub struct ProbeSettings {
     /// The loss along lines, planes and the trajectory of training (Li et al. 2018).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub landscape: Option<LandscapeSettings>,
+    /// Loss and gradient along the gradient of mini-batches (Santurkar et al. 2018, section 3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothness: Option<SmoothnessSettings>,
+    /// Rise of the loss under perturbations of the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharpness: Option<SharpnessSettings>,
 }
 
 /// A kind of instrument: what all of its settings have in common.
@@ -171,6 +179,26 @@ impl ProbeSettings {
             measure: landscape::measure,
         };
         asked.extend(kind.asked(self.landscape.as_ref()));
+        let kind = Kind {
+            name: "smoothness",
+            field: "smoothness.epochs",
+            epochs: |settings: &SmoothnessSettings| &settings.epochs,
+            problems: SmoothnessSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![smoothness::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.smoothness.as_ref()));
+        let kind = Kind {
+            name: "sharpness",
+            field: "sharpness.epochs",
+            epochs: |settings: &SharpnessSettings| &settings.epochs,
+            problems: SharpnessSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![sharpness::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.sharpness.as_ref()));
         asked
     }
 

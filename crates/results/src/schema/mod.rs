@@ -13,7 +13,9 @@ mod lesion;
 mod paths;
 mod runs;
 mod settings;
+mod sharpness;
 mod shattering;
+mod smoothness;
 #[cfg(test)]
 mod tests;
 mod timings;
@@ -31,7 +33,9 @@ pub use runs::{
     DEFAULT_METRICS, LOSS_METRICS, is_instrument_setting, is_setting, runs, runs_fixed,
 };
 pub use settings::{Settings, flatten};
+pub use sharpness::sharpness;
 pub use shattering::shattering;
+pub use smoothness::smoothness;
 pub use timings::timings;
 
 use std::fmt::Write;
@@ -63,6 +67,8 @@ pub fn instruments() -> Vec<Schema> {
         trajectory(),
         hessian(),
         hessian_density(),
+        smoothness(),
+        sharpness(),
     ]
 }
 
@@ -115,6 +121,14 @@ fn row_meaning(name: &str) -> &'static str {
         "hessian" => "One row a run, epoch and quantity (`probes.hessian`).",
         "hessian_density" => {
             "One row a run, epoch and point of the grid (`probes.hessian.density`)."
+        }
+        "smoothness" => {
+            "One row a run, epoch, mini-batch and multiple of the learning rate \
+             (`probes.smoothness`)."
+        }
+        "sharpness" => {
+            "One row a run, epoch, rescaling of the weights, kind of perturbation, radius and draw \
+             (`probes.sharpness`)."
         }
         _ => "",
     }
