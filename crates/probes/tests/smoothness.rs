@@ -30,6 +30,7 @@ fn smoothness(
         dataset,
         train,
         seed: 7,
+        folder: None,
     };
     let mut tell = |_| Flow::Continue;
     measure(settings, &subject, &mut Watch::new("test", &mut tell)).expect("a table")

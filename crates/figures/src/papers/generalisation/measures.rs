@@ -166,7 +166,10 @@ fn axis(label: &str, all: &[(f64, f64)]) -> Axis {
     Axis::log(label, low / 1.25, high * 1.25)
 }
 
-fn layers(depths: &[i64], of: &dyn Fn(&dyn Fn(&Run) -> bool) -> Vec<(f64, f64)>) -> Vec<Layer> {
+/// The points of the runs that a condition holds for.
+type Select<'a> = dyn Fn(&dyn Fn(&Run) -> bool) -> Vec<(f64, f64)> + 'a;
+
+fn layers(depths: &[i64], of: &Select<'_>) -> Vec<Layer> {
     let mut layers = Vec::new();
     for (place, depth) in depths.iter().enumerate() {
         for residual in [false, true] {
