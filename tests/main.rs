@@ -14,6 +14,8 @@ mod failures;
 mod figures;
 /// File lengths, one-way imports between crates, links in the documents.
 mod house;
+/// Loss surfaces: killed and gone on with, and what belongs to their identity.
+mod landscape;
 /// Ctrl-C, SIGKILL, edited experiments: nothing finished is lost or computed twice.
 mod resume;
 /// A folder with a binary, and words to speak about what it does.

@@ -14,10 +14,12 @@ mod by_faer;
 #[path = "lapack.rs"]
 mod by_lapack;
 mod matrix;
+mod symmetric;
 #[cfg(test)]
 mod tests;
 
 pub use matrix::Matrix;
+pub use symmetric::{Eigen, symmetric_eigen, tridiagonal_eigen};
 
 #[cfg(not(feature = "lapack"))]
 use by_faer as back_end;

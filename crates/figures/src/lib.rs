@@ -7,6 +7,7 @@
 
 pub mod axes;
 pub mod claims;
+pub mod contours;
 mod error;
 pub mod networks;
 pub mod papers;

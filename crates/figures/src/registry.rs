@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::claims::{self, Verdict};
 use crate::papers::{
-    blocks_per_step, degradation, expressivity, gradients, identity, jacobian, lesion, paths,
-    shattering, transfer, variants,
+    blocks_per_step, degradation, expressivity, generalisation, gradients, hessian, identity,
+    jacobian, landscape, learning_rate, lesion, paths, shattering, smoothness, transfer, variants,
 };
 use crate::plots::{Figure, Named, lay_out};
 use crate::study::{self, Group};
@@ -84,12 +84,28 @@ pub const INSTRUMENT_FIGURES: &[InstrumentFigures] = &[
         draw: jacobian::theory::figures,
     },
     InstrumentFigures {
+        table: "hessian",
+        draw: hessian::figures,
+    },
+    InstrumentFigures {
         table: "paths",
         draw: paths::draw,
     },
     InstrumentFigures {
         table: "jacobian",
         draw: jacobian::figures,
+    },
+    InstrumentFigures {
+        table: "landscape",
+        draw: landscape::figures,
+    },
+    InstrumentFigures {
+        table: "smoothness",
+        draw: smoothness::figures,
+    },
+    InstrumentFigures {
+        table: "sharpness",
+        draw: generalisation::figures,
     },
 ];
 
@@ -132,6 +148,7 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
         verdicts: claims::fitting(tables),
     };
     let beside = draw_instruments(tables, out, &mut drawing)?;
+    export_surfaces(tables, out, &mut drawing)?;
     // These compare what keeps the runs of the others apart: they stand alone.
     if transfer::applies(tables)
         && drawing.add(
@@ -145,6 +162,15 @@ pub fn draw_tables(tables: &Tables, out: &Path) -> Result<Drawing, FigureError> 
     if blocks_per_step::applies(tables) {
         let figure = blocks_per_step::error_by_blocks(tables);
         if drawing.add("error-by-blocks-per-step", figure, out)? {
+            return finish(drawing, out);
+        }
+    }
+    if learning_rate::applies(tables) {
+        let mut any = false;
+        for (name, figure) in learning_rate::figures(tables) {
+            any |= drawing.add(&name, figure, out)?;
+        }
+        if any {
             return finish(drawing, out);
         }
     }
@@ -175,6 +201,26 @@ fn draw_instruments(
         }
     }
     Ok(any)
+}
+
+/// Loss surfaces for other programs.
+fn export_surfaces(tables: &Tables, out: &Path, drawing: &mut Drawing) -> Result<(), FigureError> {
+    for export in landscape::exports(tables) {
+        let bytes = match export.bytes {
+            Ok(bytes) => bytes,
+            Err(reason) => {
+                drawing.skip(&export.path, reason);
+                continue;
+            }
+        };
+        let path = out.join(&export.path);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| FigureError::write(folder, error))?;
+        }
+        write(&path, &bytes)?;
+        drawing.files.push(path);
+    }
+    Ok(())
 }
 
 /// Plain and residual networks over depth: each figure for each combination of other settings.
@@ -331,12 +377,13 @@ mod tests {
     use crate::synthetic::{Synthetic, settings};
     use reslab_results::{Cell, Table, schema};
 
-    /// Plain and residual networks at `rates` learning rates.
+    /// Plain and residual networks at `rates` weight decays.
     fn tables(rates: i64) -> Tables {
         let mut made = Synthetic::default();
         for rate in 1..=rates {
             for (depth, residual) in [(20, false), (56, false), (20, true), (56, true)] {
-                let settings = settings(depth, residual, 0).with("train_lr", 0.01 * rate as f64);
+                let decay = 0.01 * rate as f64;
+                let settings = settings(depth, residual, 0).with("train_weight_decay", decay);
                 made.run(settings, "finished", 0.1, 0.2);
             }
         }

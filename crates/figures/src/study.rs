@@ -188,7 +188,7 @@ pub(crate) fn may_follow(column: &str) -> bool {
 }
 
 /// Whether each depth and kind comes with one value of the column only.
-fn follows_from_network(runs: &Table, column: &str) -> bool {
+pub(crate) fn follows_from_network(runs: &Table, column: &str) -> bool {
     let networks = runs.groups(&["model_depth", "model_residual"]);
     let both = runs.groups(&["model_depth", "model_residual", column]);
     matches!((networks, both), (Ok(a), Ok(b)) if a.len() == b.len())

@@ -66,9 +66,39 @@ pub fn ordered_color(index: usize, count: usize) -> Rgb {
     }
     let position = index.min(count - 1) as f64 / (count - 1) as f64 * (RAMP.len() - 1) as f64;
     let low = (position.floor() as usize).min(RAMP.len() - 2);
-    let part = position - low as f64;
+    mixed(RAMP[low], RAMP[low + 1], position - low as f64)
+}
+
+/// Ten equal steps through *viridis* (van der Walt and Smith 2015), dark to light: perceptually
+/// uniform, and in order with any colour vision and in grey.
+const VIRIDIS: [Rgb; 11] = [
+    (0x44, 0x01, 0x54),
+    (0x48, 0x24, 0x75),
+    (0x41, 0x44, 0x87),
+    (0x35, 0x5f, 0x8d),
+    (0x2a, 0x78, 0x8e),
+    (0x21, 0x91, 0x8c),
+    (0x22, 0xa8, 0x84),
+    (0x44, 0xbf, 0x70),
+    (0x7a, 0xd1, 0x51),
+    (0xbd, 0xdf, 0x26),
+    (0xfd, 0xe7, 0x25),
+];
+
+/// Where a map has no value.
+pub const MISSING: Rgb = (0xcc, 0xcc, 0xcc);
+
+/// The colour of a measured height: 0 is the low end (dark), 1 the high end (light); beyond them
+/// that of the end.
+pub fn height_color(position: f64) -> Rgb {
+    let position = position.clamp(0.0, 1.0) * (VIRIDIS.len() - 1) as f64;
+    let low = (position.floor() as usize).min(VIRIDIS.len() - 2);
+    mixed(VIRIDIS[low], VIRIDIS[low + 1], position - low as f64)
+}
+
+/// A colour on the way from one to another: `part` 0 is the first.
+pub fn mixed(a: Rgb, b: Rgb, part: f64) -> Rgb {
     let mix = |a: u8, b: u8| (f64::from(a) + part * (f64::from(b) - f64::from(a))).round() as u8;
-    let (a, b) = (RAMP[low], RAMP[low + 1]);
     (mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
@@ -104,6 +134,16 @@ mod tests {
             // Contrast against white of at least 2:1.
             assert!(ramp.iter().all(|l| 1.05 / (l + 0.05) >= 2.0), "{ramp:?}");
         }
+    }
+
+    #[test]
+    fn heights_lighten_steadily_and_stay_at_the_ends() {
+        let heights: Vec<f64> = (0..=40)
+            .map(|i| luminance(height_color(f64::from(i) / 40.0)))
+            .collect();
+        assert!(heights.windows(2).all(|p| p[1] > p[0]), "{heights:?}");
+        assert_eq!(height_color(-3.0), height_color(0.0));
+        assert_eq!(height_color(f64::INFINITY), height_color(1.0));
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod peak;
 pub mod pointwise;
 pub mod reduce;
 pub mod select;
+pub mod tangent;
 #[cfg(test)]
 mod test_support;
 pub mod update;

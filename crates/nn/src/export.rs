@@ -22,12 +22,6 @@ pub fn safetensors(network: &Network, parameters: &[f32], state: &[f32], batches
         "the parameter arena"
     );
     assert_eq!(state.len(), layout.state_count(), "the state arena");
-    let bytes = |slot: Slot, arena: &[f32]| -> Vec<u8> {
-        slot.of(arena)
-            .iter()
-            .flat_map(|x| x.to_le_bytes())
-            .collect()
-    };
     let tensor = |entry: &Entry, arena: &[f32]| {
         (
             entry.name.clone(),
@@ -51,7 +45,50 @@ pub fn safetensors(network: &Network, parameters: &[f32], state: &[f32], batches
             let name = format!("{layer}.num_batches_tracked");
             (name, Dtype::I64, Vec::new(), count.to_le_bytes().to_vec())
         });
-    let tensors: Vec<_> = parameters.chain(statistics).chain(counters).collect();
+    written(
+        &parameters
+            .chain(statistics)
+            .chain(counters)
+            .collect::<Vec<_>>(),
+    )
+}
+
+/// Vectors of the parameter arena, such as directions, as the bytes of a safetensors file: for each
+/// `(prefix, vector)` one tensor `prefix.NAME` for each parameter.
+///
+/// # Panics
+///
+/// If a vector is not one of the parameter arena.
+pub fn vectors(network: &Network, vectors: &[(&str, &[f32])]) -> Vec<u8> {
+    let layout = &network.layout;
+    let mut tensors = Vec::new();
+    for (prefix, vector) in vectors {
+        assert_eq!(
+            vector.len(),
+            layout.parameter_count(),
+            "one number a parameter"
+        );
+        for entry in &layout.parameters {
+            let name = format!("{prefix}.{}", entry.name);
+            tensors.push((
+                name,
+                Dtype::F32,
+                entry.shape.clone(),
+                bytes(entry.slot, vector),
+            ));
+        }
+    }
+    written(&tensors)
+}
+
+/// Part of an arena, little-endian.
+fn bytes(slot: Slot, arena: &[f32]) -> Vec<u8> {
+    let values = slot.of(arena).iter();
+    values.flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// A file of tensors: name, kind of number, dimensions and bytes of each.
+fn written(tensors: &[(String, Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
     let views = tensors.iter().map(|(name, dtype, shape, data)| {
         let view = TensorView::new(*dtype, shape.clone(), data);
         (

@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::expressivity::{self, ExpressivitySettings};
 use crate::gradients::{self, GradientSettings};
+use crate::hessian::{self, HessianSettings};
 use crate::identity::{self, IdentitySettings};
 use crate::jacobian::{self, JacobianSettings};
 use crate::landscape::{self, LandscapeSettings};
 use crate::lesion::{self, LesionSettings};
 use crate::paths::{self, PathsSettings};
+use crate::sharpness::{self, SharpnessSettings};
 use crate::shattering::{self, ShatteringSettings};
+use crate::smoothness::{self, SmoothnessSettings};
 use crate::subject::{ProbeError, Progress, Subject, Watch, is_due};
 
 /// Instruments, each used if its key is there; `{}` means its defaults.
@@ -32,6 +35,9 @@ pub struct ProbeSettings {
     /// How alike the gradients at different inputs are, by depth (Balduzzi et al. 2017).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shattering: Option<ShatteringSettings>,
+    /// Eigenvalues, trace and spectral density of the Hessian (Ghorbani et al. 2019; Yao et al. 2020).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hessian: Option<HessianSettings>,
     /// Norm of each block's branch against its input.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity: Option<IdentitySettings>,
@@ -44,6 +50,12 @@ pub struct ProbeSettings {
     /// Spectra of the Jacobians of blocks and of their products.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jacobian: Option<JacobianSettings>,
+    /// Loss and gradient along the gradient of mini-batches (Santurkar et al. 2018, section 3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothness: Option<SmoothnessSettings>,
+    /// Rise of the loss under perturbations of the weights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sharpness: Option<SharpnessSettings>,
 }
 
 /// A kind of instrument: what all of its settings have in common.
@@ -136,6 +148,14 @@ impl ProbeSettings {
         };
         asked.extend(kind.asked(self.shattering.as_ref()));
         let kind = Kind {
+            name: "hessian",
+            field: "hessian.epochs",
+            epochs: |settings: &HessianSettings| &settings.epochs,
+            problems: HessianSettings::problems,
+            measure: hessian::measure,
+        };
+        asked.extend(kind.asked(self.hessian.as_ref()));
+        let kind = Kind {
             name: "identity",
             field: "identity.epochs",
             epochs: |settings: &IdentitySettings| &settings.epochs,
@@ -171,6 +191,26 @@ impl ProbeSettings {
             measure: jacobian::measure,
         };
         asked.extend(kind.asked(self.jacobian.as_ref()));
+        let kind = Kind {
+            name: "smoothness",
+            field: "smoothness.epochs",
+            epochs: |settings: &SmoothnessSettings| &settings.epochs,
+            problems: SmoothnessSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![smoothness::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.smoothness.as_ref()));
+        let kind = Kind {
+            name: "sharpness",
+            field: "sharpness.epochs",
+            epochs: |settings: &SharpnessSettings| &settings.epochs,
+            problems: SharpnessSettings::problems,
+            measure: |settings, subject, watch| {
+                Ok(vec![sharpness::measure(settings, subject, watch)?])
+            },
+        };
+        asked.extend(kind.asked(self.sharpness.as_ref()));
         asked
     }
 
@@ -190,7 +230,18 @@ impl ProbeSettings {
                 found.push(SettingProblem { field, message });
             }
         }
+        if let (Some(landscape), true) = (&self.landscape, found.is_empty()) {
+            found.extend(landscape.problems_of_training(train));
+        }
         found
+    }
+
+    /// What a reader of the results should know of the settings: a sentence each.
+    pub fn remarks(&self, network: &Network) -> Vec<String> {
+        let landscape = self.landscape.iter();
+        landscape
+            .flat_map(|settings| settings.remarks(network))
+            .collect()
     }
 
     /// Whether the network after `epoch` is to be kept for an instrument that looks back.

@@ -5,6 +5,7 @@ use std::path::Path;
 use reslab_nn::data::{Dataset, Split};
 use reslab_nn::error::ShapeError;
 use reslab_nn::network::Network;
+use reslab_nn::tangent::TangentError;
 use reslab_nn::train::{Flow, TrainSettings};
 use reslab_results::TableError;
 use schemars::JsonSchema;
@@ -67,6 +68,9 @@ pub enum ProbeError {
     /// An edited network does not fit together.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// The network cannot be linearised.
+    #[error(transparent)]
+    Tangent(#[from] TangentError),
     /// A row does not fit its table.
     #[error(transparent)]
     Table(#[from] TableError),

@@ -10,6 +10,7 @@ mod error;
 mod files;
 pub mod parquet;
 pub mod provenance;
+pub mod ranks;
 pub mod record;
 pub mod run_id;
 mod run_paths;

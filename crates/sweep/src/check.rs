@@ -45,7 +45,7 @@ impl Checker {
         }
     }
 
-    /// Finds the weights a run starts from, if any; they belong to its identity.
+    /// Finds the weights a run starts from or is interpolated to, if any; they belong to its identity.
     pub fn find_weights(&mut self, config: &mut RunConfig, tree: &Node) -> Result<(), Mistake> {
         if let Err(error) = config.init.check() {
             let setting = match &error {
@@ -55,11 +55,18 @@ impl Checker {
             let at = tree.locate(&format!("init.{setting}"));
             return Err(Mistake::new(at, format!("`init`: {error}")));
         }
-        let note = self.weights.find(&mut config.init, tree)?;
-        if let Some(note) = note.filter(|note| !self.notes.contains(note)) {
-            self.notes.push(note);
-        }
+        let notes = self.weights.find(config, tree)?;
+        self.note(notes);
         Ok(())
+    }
+
+    /// Adds remarks that have not been made yet.
+    fn note(&mut self, notes: Vec<String>) {
+        for note in notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
     }
 
     /// Checks one run; `tree` is what was written of it, for the places of mistakes.
@@ -75,7 +82,8 @@ impl Checker {
         freezing(config, &network, tree)?;
         blocks_of_a_step(config, &network, tree)?;
         probes(config, &network, tree)?;
-        self.weights.check(&config.init, &network, tree)?;
+        self.note(config.probes.remarks(&network));
+        self.weights.check(config, &network, tree)?;
         let multiply_adds =
             run_multiply_adds(&network, &config.train, shape.train_len, shape.test_len);
         Ok(Checked {

@@ -112,6 +112,10 @@ impl RunConfig {
         if let Some(init) = json.get_mut("init").and_then(Json::as_object_mut) {
             init.remove("weights");
         }
+        let to = json.pointer_mut("/probes/landscape/interpolation");
+        if let Some(to) = to.and_then(Json::as_object_mut) {
+            to.remove("weights");
+        }
         without_nulls(json)
     }
 }

@@ -3,6 +3,7 @@
 //! The rules, with their thresholds and why, are in `docs/figures.md`.
 
 pub mod degradation;
+pub mod learning_rate;
 mod pairs;
 pub mod transfer;
 pub mod variants;
@@ -52,7 +53,8 @@ pub struct Verdict {
     pub setting: String,
     /// The verdict.
     pub status: Status,
-    /// Mean paired difference of errors, as a fraction; none without a pair.
+    /// Mean paired difference of errors, as a fraction (`learning-rate`: of widths, in octaves); none
+    /// without a pair.
     pub effect: Option<f64>,
     /// Lower end of its 95 % t interval.
     pub low: Option<f64>,
@@ -86,17 +88,20 @@ pub fn judge(name: &str, tables: &Tables) -> Option<Vec<Verdict>> {
         "degradation" => Some(degradation::judge(tables)),
         "transfer" => Some(transfer::judge(tables)),
         "variants" => Some(variants::judge(tables)),
+        "learning-rate" => Some(learning_rate::judge(tables)),
         _ => None,
     }
 }
 
 /// The names [`judge`] knows.
-pub const JUDGES: [&str; 3] = ["degradation", "transfer", "variants"];
+pub const JUDGES: [&str; 4] = ["degradation", "transfer", "variants", "learning-rate"];
 
 /// The verdicts on the claims that fit what varies between the runs.
 pub fn fitting(tables: &Tables) -> Vec<Verdict> {
     if papers::transfer::applies(tables) {
         transfer::judge(tables)
+    } else if papers::learning_rate::applies(tables) {
+        learning_rate::judge(tables)
     } else if networks::stand_alone(&tables.runs) {
         variants::judge(tables)
     } else {

@@ -1,7 +1,7 @@
 //! Where panels, legend and notes go.
 
 use super::clip::Frame;
-use super::{Figure, legend, panel};
+use super::{Figure, Panel, legend, panel};
 use crate::scene::{Anchor, Item, Scene, Text};
 use crate::text::{self, Weight};
 use crate::theme;
@@ -19,7 +19,7 @@ pub fn lay_out(figure: &Figure) -> Scene {
     let frames = frames(figure);
     for (row, places) in figure.rows.iter().zip(&frames) {
         for (index, (panel, frame)) in row.iter().zip(places).enumerate() {
-            panel::draw(panel, *frame, index == 0, &mut items);
+            panel::draw(panel, *frame, labelled(row, index), &mut items);
         }
     }
     let all = frames.iter().flatten();
@@ -63,6 +63,11 @@ pub fn lay_out(figure: &Figure) -> Scene {
     }
 }
 
+/// Whether a panel carries the labels of its y axis: the first does, and any with another axis.
+fn labelled(row: &[Panel], index: usize) -> bool {
+    index == 0 || row[index].y != row[0].y
+}
+
 /// The frame of every panel. The y axes of a column of rows are aligned.
 fn frames(figure: &Figure) -> Vec<Vec<Frame>> {
     let (wide, tall) = figure.panel_size;
@@ -81,14 +86,16 @@ fn frames(figure: &Figure) -> Vec<Vec<Frame>> {
             top += panel::ABOVE;
         }
         top = top.ceil();
-        frames.push(
-            (0..row.len())
-                .map(|index| {
-                    let x = left + index as f64 * (wide + BETWEEN);
-                    (x, top, x + wide, top + tall)
-                })
-                .collect(),
-        );
+        let mut x = left;
+        let mut places = Vec::new();
+        for index in 0..row.len() {
+            if index > 0 && labelled(row, index) {
+                x = (x + panel::left_space(&row[index].y)).ceil();
+            }
+            places.push((x, top, x + wide, top + tall));
+            x += wide + BETWEEN;
+        }
+        frames.push(places);
         top += tall + panel::BELOW + 8.0;
     }
     frames

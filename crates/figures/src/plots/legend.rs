@@ -1,5 +1,6 @@
 //! The legend: sections of samples with labels, in a column.
 
+use super::color_bar;
 use super::panel::{label, line};
 use super::{Sample, Section};
 use crate::scene::{Anchor, Item};
@@ -29,6 +30,11 @@ pub(super) fn size(sections: &[Section]) -> (f64, f64) {
             height += LINE;
         }
         for entry in &section.entries {
+            if let Sample::ColorBar { low, high, log } = entry.sample {
+                width = width.max(color_bar::width(low, high, log));
+                height += color_bar::HEIGHT;
+                continue;
+            }
             let words = text::width(&entry.label, theme::TICK_SIZE, Weight::Regular);
             width = width.max(SAMPLE + GAP + words);
             height += LINE;
@@ -55,6 +61,11 @@ pub(super) fn draw(sections: &[Section], (x, y): (f64, f64), items: &mut Vec<Ite
             middle += LINE;
         }
         for entry in &section.entries {
+            if let Sample::ColorBar { low, high, log } = entry.sample {
+                color_bar::draw((low, high, log), (x, middle - 0.5 * LINE), items);
+                middle += color_bar::HEIGHT;
+                continue;
+            }
             draw_sample(entry.sample, (x, middle), items);
             items.push(label(
                 &entry.label,
@@ -118,5 +129,7 @@ fn draw_sample(sample: Sample, (x, y): (f64, f64), items: &mut Vec<Item>) {
                 items.push(line(stroke, color, 1.2));
             }
         }
+        // Drawn as a whole line of the legend.
+        Sample::ColorBar { .. } => {}
     }
 }

@@ -1,23 +1,29 @@
 //! Figures as data: panels in rows beside a legend, laid out into a scene.
 //!
-//! Panels of a row share their y axis: only the first carries its labels. The legend stands right
+//! Panels of a row share their y axis: only the first carries its labels, and any that has another
+//! axis. The legend stands right
 //! of the panels and notes below them, so neither can cover data.
 
 mod clip;
+mod color_bar;
 mod layout;
 mod legend;
+mod levels;
 mod means;
 mod panel;
+mod space;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 pub(crate) use tests::check;
 
 use crate::axes::Axis;
+use crate::contours::Grid;
 use crate::scene::Shape;
 use crate::theme::Rgb;
 
 pub use layout::lay_out;
+pub use levels::Level;
 pub use means::{Means, beside};
 
 /// A whole figure.
@@ -50,6 +56,9 @@ pub struct Panel {
     /// What is drawn, the first at the back. Values beyond the axes are cut off at the frame.
     pub layers: Vec<Layer>,
 }
+
+/// A rectangle: one corner, the opposite one, colour.
+pub type Rectangle = ((f64, f64), (f64, f64), Rgb);
 
 /// Data drawn in a panel, in the units of its axes.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,6 +100,26 @@ pub enum Layer {
         color: Rgb,
         /// From 0 (invisible) to 1.
         opacity: f64,
+    },
+    /// Lines of equal height, each with its level written on it where there is room.
+    Levels {
+        /// From the lowest.
+        levels: Vec<Level>,
+        /// A path that their labels keep clear of.
+        clear_of: Vec<(f64, f64)>,
+    },
+    /// Filled rectangles.
+    Rectangles {
+        /// The first at the back.
+        rectangles: Vec<Rectangle>,
+    },
+    /// A surface over the panel's axes in three dimensions, seen from the front right. It takes the
+    /// whole panel: nothing else is drawn in it.
+    Space {
+        /// Its heights; cells with a corner that is not finite are left out.
+        surface: Grid,
+        /// The vertical axis. Heights beyond it are cut off.
+        z: Axis,
     },
 }
 
@@ -144,5 +173,14 @@ pub enum Sample {
     Interval {
         /// Colour.
         color: Rgb,
+    },
+    /// A bar of the colours of heights with its ticks; the entry's label is not drawn.
+    ColorBar {
+        /// Height with the darkest colour.
+        low: f64,
+        /// Height with the lightest colour.
+        high: f64,
+        /// Whether equal steps are equal factors.
+        log: bool,
     },
 }

@@ -1,7 +1,7 @@
 //! One panel: grid, data, frame, ticks and labels.
 
 use super::clip::{self, Frame};
-use super::{Layer, Panel};
+use super::{Layer, Panel, levels, space};
 use crate::axes::Axis;
 use crate::scene::{Anchor, Item, Position, Shape, Text};
 use crate::text::{self, Weight};
@@ -33,6 +33,13 @@ pub(super) const ABOVE: f64 = theme::TITLE_SIZE + 9.0;
 
 /// Draws a panel into a frame; `labelled` panels carry the labels of the y axis.
 pub(super) fn draw(panel: &Panel, frame: Frame, labelled: bool, items: &mut Vec<Item>) {
+    for layer in &panel.layers {
+        if let Layer::Space { surface, z } = layer {
+            space::draw(panel, surface, z, frame, items);
+            title(panel, frame, items);
+            return;
+        }
+    }
     for (value, _) in &panel.y.ticks {
         let y = vertical(panel, frame, *value);
         items.push(line(
@@ -49,15 +56,20 @@ pub(super) fn draw(panel: &Panel, frame: Frame, labelled: bool, items: &mut Vec<
     items.push(line(around, theme::INK, theme::AXIS_WIDTH));
     x_axis(panel, frame, items);
     y_axis(panel, frame, labelled, items);
-    if !panel.title.is_empty() {
-        items.push(label(
-            &panel.title,
-            (0.5 * (l + r), t - 0.55 * ABOVE),
-            Anchor::Middle,
-            theme::TITLE_SIZE,
-            Weight::SemiBold,
-        ));
+    title(panel, frame, items);
+}
+
+fn title(panel: &Panel, frame: Frame, items: &mut Vec<Item>) {
+    if panel.title.is_empty() {
+        return;
     }
+    items.push(label(
+        &panel.title,
+        (0.5 * (frame.0 + frame.2), frame.1 - 0.55 * ABOVE),
+        Anchor::Middle,
+        theme::TITLE_SIZE,
+        Weight::SemiBold,
+    ));
 }
 
 fn horizontal(panel: &Panel, frame: Frame, value: f64) -> f64 {
@@ -130,6 +142,28 @@ fn draw_layer(panel: &Panel, layer: &Layer, frame: Frame, items: &mut Vec<Item>)
                 opacity: *opacity,
             }
         })),
+        Layer::Levels { levels, clear_of } => {
+            levels::draw(levels, clear_of, place, frame, items);
+        }
+        Layer::Rectangles { rectangles } => {
+            for &(from, to, color) in rectangles {
+                let (a, b) = (place(from.0, from.1), place(to.0, to.1));
+                // A little over, lest the page shine through between neighbours.
+                let (right, below) = (a.0.max(b.0) + 0.3, a.1.max(b.1) + 0.3);
+                let (left, above) = (a.0.min(b.0), a.1.min(b.1));
+                let corners = [(left, above), (right, above), (right, below), (left, below)];
+                let points = clip::area(&corners, frame);
+                if points.len() > 2 {
+                    items.push(Item::Area {
+                        points,
+                        color,
+                        opacity: 1.0,
+                    });
+                }
+            }
+        }
+        // Taken before.
+        Layer::Space { .. } => {}
     }
 }
 

@@ -19,7 +19,7 @@ const STRIP_PIXELS: usize = 64;
 
 /// A ring of rows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     /// Rows it holds.
     pub rows: usize,
     /// Floats before the first pixel of a row (of a block of it).
@@ -71,7 +71,7 @@ impl Ring {
 
 /// A convolution of rows: of one group of images or, where all sides are 1, of several at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Geometry {
+pub(crate) struct Geometry {
     pub shape: Conv2dShape,
     /// Pixels of an output row.
     pub out_width: usize,
@@ -87,7 +87,7 @@ pub(super) struct Geometry {
 impl Geometry {
     /// Of a convolution. `images` is the number of groups that lie side by side in a row: 1, unless
     /// flat.
-    pub fn new(conv: &Conv, images: usize) -> Self {
+    pub(super) fn new(conv: &Conv, images: usize) -> Self {
         Self {
             whole: conv.whole,
             ..Self::of_shape(&conv.shape, if conv.flat { images } else { 1 }, conv.tiled)

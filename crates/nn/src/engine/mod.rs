@@ -30,7 +30,7 @@ mod evaluation;
 mod executor;
 mod footprint;
 mod forward;
-mod geometry;
+pub(crate) mod geometry;
 mod ir;
 mod kernel_speed;
 mod memory;

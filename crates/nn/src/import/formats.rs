@@ -39,6 +39,8 @@ const STATE_DICT_KEYS: [&str; 7] = [
 pub(super) fn read(bytes: &[u8]) -> Result<Option<Named>, Fault> {
     match bytes {
         [b'P', b'K', 3, 4, ..] => read_zip(bytes).map(Some),
+        // Asked before pickles: the length of a header may begin with their first byte.
+        [_, _, _, _, 0, 0, 0, 0, b'{', ..] => read_safetensors(bytes).map(Some),
         [0x80, ..] => read_stream(bytes).map(Some),
         // Eight bytes of length, then the header's JSON.
         [_, _, _, _, _, _, _, _, b'{', ..] => read_safetensors(bytes).map(Some),

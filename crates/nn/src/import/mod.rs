@@ -185,6 +185,22 @@ impl WeightsFile {
         self.matched(network, head).map(drop)
     }
 
+    /// The vector of the parameter arena that [`export::vectors`](crate::export::vectors) wrote with
+    /// this prefix; `None` if the file has not all of it, in the network's shapes.
+    pub fn vector(&self, prefix: &str, network: &Network) -> Option<Vec<f32>> {
+        let layout = &network.layout;
+        let mut vector = vec![0.0; layout.parameter_count()];
+        for entry in &layout.parameters {
+            let name = format!("{prefix}.{}", entry.name);
+            let (_, tensor) = self.tensors.iter().find(|(own, _)| *own == name)?;
+            if tensor.shape() != entry.shape {
+                return None;
+            }
+            tensor.copy_to(&self.bytes, entry.slot.of_mut(&mut vector));
+        }
+        Some(vector)
+    }
+
     /// Each entry of the layout with its tensor.
     fn matched<'a>(
         &'a self,

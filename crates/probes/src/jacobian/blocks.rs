@@ -22,11 +22,15 @@ const TOGETHER: usize = 64;
 
 /// A network with its numbers in `f64`, and how it is run.
 pub struct Linearisation {
+    /// The network.
     pub network: Network,
     /// The same without what follows the additions.
     sums: Network,
+    /// Its parameters.
     pub parameters: Vec<f64>,
+    /// Its running statistics.
     pub state: Vec<f64>,
+    /// Which statistics batch norms use.
     pub mode: Mode,
 }
 

@@ -95,7 +95,8 @@ impl Spectrum {
             let each = if part > 0.0 { -part * part.ln() } else { 0.0 };
             each * w * self.count as f64
         });
-        let near = |(x, _): &&(f64, f64)| x.abs() <= std::f64::consts::LN_2 * (1.0 + 1e-12);
+        let near = |x: f64| x.abs() <= std::f64::consts::LN_2 * (1.0 + 1e-12);
+        let near = self.points.iter().filter(|p| near(p.0)).map(|p| p.1);
         Some(Summary {
             log_max: top,
             log_min: last.0,
@@ -104,7 +105,8 @@ impl Spectrum {
             log_quantiles: [0.05, 0.5, 0.95].map(|share| self.quantile(share)),
             log_rms: top + 0.5 * square.ln(),
             effective_rank: entropy.sum::<f64>().exp(),
-            share_near_one: self.points.iter().filter(near).map(|p| p.1).sum(),
+            // From +0: the sum of nothing is −0.
+            share_near_one: near.fold(0.0, |sum, share| sum + share),
         })
     }
 

@@ -5,6 +5,7 @@
 mod epochs;
 mod expressivity;
 mod gradients;
+mod hessian;
 mod identity;
 mod jacobian;
 mod jacobian_theory;
@@ -14,7 +15,9 @@ mod lesion;
 mod paths;
 mod runs;
 mod settings;
+mod sharpness;
 mod shattering;
+mod smoothness;
 #[cfg(test)]
 mod tests;
 mod timings;
@@ -22,6 +25,7 @@ mod timings;
 pub use epochs::epochs;
 pub use expressivity::expressivity;
 pub use gradients::gradients;
+pub use hessian::{hessian, hessian_density};
 pub use identity::identity;
 pub use jacobian::{jacobian, jacobian_exponents, jacobian_values};
 pub use jacobian_theory::{jacobian_density, jacobian_theory};
@@ -33,7 +37,9 @@ pub use runs::{
     DEFAULT_METRICS, LOSS_METRICS, is_instrument_setting, is_setting, runs, runs_fixed,
 };
 pub use settings::{Settings, flatten};
+pub use sharpness::sharpness;
 pub use shattering::shattering;
+pub use smoothness::smoothness;
 pub use timings::timings;
 
 use std::fmt::Write;
@@ -68,6 +74,10 @@ pub fn instruments() -> Vec<Schema> {
         jacobian_exponents(),
         jacobian_theory(),
         jacobian_density(),
+        hessian(),
+        hessian_density(),
+        smoothness(),
+        sharpness(),
     ]
 }
 
@@ -134,6 +144,18 @@ fn row_meaning(name: &str) -> &'static str {
              (`probes.jacobian`)."
         }
         "shattering" => "One row a run, epoch and number of blocks (`probes.shattering`).",
+        "hessian" => "One row a run, epoch and quantity (`probes.hessian`).",
+        "hessian_density" => {
+            "One row a run, epoch and point of the grid (`probes.hessian.density`)."
+        }
+        "smoothness" => {
+            "One row a run, epoch, mini-batch and multiple of the learning rate \
+             (`probes.smoothness`)."
+        }
+        "sharpness" => {
+            "One row a run, epoch, rescaling of the weights, kind of perturbation, radius and draw \
+             (`probes.sharpness`)."
+        }
         _ => "",
     }
 }

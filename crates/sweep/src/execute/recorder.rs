@@ -260,7 +260,7 @@ impl<'a> Recorder<'a> {
 
     /// Keeps the network for instruments that look back.
     fn keep(&self, epoch: usize, trainer: &TrainerView<'_>) -> Result<(), String> {
-        let arenas = (trainer.parameters, &*trainer.state);
+        let arenas = (trainer.parameters, trainer.state);
         match &self.folder {
             Some(folder) => snapshots::write(folder, epoch, trainer.network, arenas),
             None => Ok(()),

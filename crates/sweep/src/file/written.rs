@@ -14,7 +14,7 @@ const KEYS: [&str; 11] = [
 /// Keys of `about`.
 const ABOUT: [&str; 5] = ["title", "claim", "source", "expect", "cost"];
 /// Claims that can be judged.
-pub const VERDICTS: [&str; 3] = ["degradation", "transfer", "variants"];
+pub const VERDICTS: [&str; 4] = ["degradation", "transfer", "variants", "learning-rate"];
 /// Most seeds in a file.
 const MAX_SEEDS: i128 = 10_000;
 

@@ -25,7 +25,7 @@ use crate::tables::Tables;
 use crate::theme;
 
 /// Settings that the figures compare.
-const COMPARED: [&str; 12] = [
+const COMPARED: [&str; 11] = [
     "model_depth",
     "model_width",
     "model_residual",
@@ -34,7 +34,6 @@ const COMPARED: [&str; 12] = [
     "model_branch_layers",
     "init_scheme",
     "init_branch_scale",
-    "probes_jacobian_statistics",
     "train_epochs",
     "data_root",
     "seed",
@@ -43,7 +42,11 @@ const COMPARED: [&str; 12] = [
 /// The figures that the tables of the instrument suffice for.
 pub fn figures(tables: &Tables) -> Vec<Named> {
     let refused = |reason| vec![("jacobian-products".to_owned(), Err(reason))];
-    if let Err(reason) = nothing_else_varies(&tables.runs, &COMPARED) {
+    // What was measured may differ from run to run: panels stand for networks.
+    let columns = tables.runs.schema.columns.iter().map(|c| c.name.as_str());
+    let measured = columns.filter(|name| name.starts_with("probes_jacobian_"));
+    let compared: Vec<&str> = COMPARED.into_iter().chain(measured).collect();
+    if let Err(reason) = nothing_else_varies(&tables.runs, &compared) {
         return refused(reason);
     }
     let of = |name: &str| tables.instruments.get(name);
