@@ -85,12 +85,7 @@ struct Place {
 }
 
 /// Plain, then residual with branches of falling scale.
-const KINDS: [&str; 4] = [
-    "Plain",
-    "Residual",
-    "Residual, branch 1/√L",
-    "Residual, branch 1/L",
-];
+const KINDS: [&str; 4] = ["Plain", "Residual", "1/√L", "1/L"];
 
 /// The runs of one size, and the tables' rows of them.
 struct Study<'t> {
@@ -100,6 +95,7 @@ struct Study<'t> {
     values: &'t Table,
     epochs: Vec<i64>,
     seeds: usize,
+    samples: usize,
 }
 
 impl<'t> Study<'t> {
@@ -126,6 +122,11 @@ impl<'t> Study<'t> {
             .filter(here)
             .filter_map(|row| row.integer("epoch"))
             .collect();
+        let samples: BTreeSet<i64> = summaries
+            .iter()
+            .filter(here)
+            .filter_map(|row| row.integer("sample"))
+            .collect();
         let seeds: BTreeSet<i64> = runs.iter().filter_map(|row| row.integer("seed")).collect();
         Self {
             columns,
@@ -134,6 +135,7 @@ impl<'t> Study<'t> {
             values,
             epochs: epochs.into_iter().collect(),
             seeds: seeds.len(),
+            samples: samples.len(),
         }
     }
 
@@ -208,11 +210,21 @@ impl<'t> Study<'t> {
             Some(epoch) => format!("After {epoch} epochs."),
             None => String::new(),
         };
-        let seeds = match self.seeds {
-            0 | 1 => "One seed.".to_owned(),
-            n => format!("{n} seeds together."),
+        let several = |n: usize, what: &str| match n {
+            0 | 1 => format!("one {what}"),
+            n => format!("{n} {what}s together"),
         };
-        vec![first.to_owned(), when, seeds]
+        let pooled = format!(
+            "Of each network {}, {}.",
+            several(self.seeds, "seed"),
+            several(self.samples, "sample")
+        );
+        let scaled = self.places.values().any(|place| place.kind > 1);
+        let scales = match scaled {
+            true => "1/√L and 1/L: residual with branches that start scaled so, L blocks.",
+            false => "",
+        };
+        vec![first.to_owned(), scales.to_owned(), when, pooled]
     }
 }
 
@@ -241,11 +253,11 @@ fn column(row: Row<'_>) -> (bool, String) {
     (norm, format!("{activation}{layers}{with}"))
 }
 
-/// The range of an axis of log₁₀ σ around some values: at least a decade each way around 1.
+/// The range of an axis of log₁₀ σ around some values, 1 among them.
 fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values
         .filter(|value| value.is_finite())
-        .fold((-0.5_f64, 0.5_f64), |(l, h), v| (l.min(v), h.max(v)));
+        .fold((-0.04_f64, 0.04_f64), |(l, h), v| (l.min(v), h.max(v)));
     let room = 0.04 * (high - low);
     (low - room, high + room)
 }

@@ -16,6 +16,9 @@ type Five = [f64; 5];
 /// By place on the horizontal axis, one a run and sample.
 type Spans = BTreeMap<i64, Vec<Five>>;
 
+/// Blocks from which on they are drawn against their place.
+const LEAST_BLOCKS: usize = 4;
+
 const COLUMNS: [&str; 5] = ["log_min", "log_q05", "log_q50", "log_q95", "log_max"];
 
 fn five(row: Row<'_>) -> Option<Five> {
@@ -63,7 +66,8 @@ pub fn by_block(study: &Study<'_>, epoch: i64) -> Result<Figure, String> {
             && row.text("run_id").and_then(|id| kinds.get(id)).copied() == row.text("kind")
     };
     let mut places = read(study, asked, |row| Some(row.integer("first")? + 1));
-    places.retain(|_, spans| spans.len() > 1);
+    // A line through two or three far blocks would say what was not measured.
+    places.retain(|_, spans| spans.len() >= LEAST_BLOCKS);
     let note = "Singular values of each whole block, with the nonlinearity after the addition where there is one; those of 0 are left out. Rows have their own vertical axes.";
     let notes = study.notes(note, Some(epoch));
     figure(study, &places, ("Block", false), notes)
@@ -151,11 +155,11 @@ fn layers(spans: &Spans, color: theme::Rgb) -> Vec<Layer> {
     let [least, low, middle, high, most] = [0, 1, 2, 3, 4].map(|which| means(spans, which));
     let ends = low.iter().zip(&high);
     let band = ends.map(|((x, low), (_, high))| (*x, *low, *high));
-    let line = |points: &[(f64, f64)], width, dashed| Layer::Line {
+    let line = |points: &[(f64, f64)], width| Layer::Line {
         points: points.to_vec(),
         color,
         width,
-        dashed,
+        dashed: false,
     };
     let marks = |points: &[(f64, f64)], shape| Layer::Marks {
         points: points.to_vec(),
@@ -177,9 +181,9 @@ fn layers(spans: &Spans, color: theme::Rgb) -> Vec<Layer> {
             points: band.collect(),
             color,
         },
-        line(&middle, theme::LINE_WIDTH, true),
-        line(&most, theme::THIN_WIDTH, false),
-        line(&least, theme::THIN_WIDTH, false),
+        line(&middle, 1.3 * theme::LINE_WIDTH),
+        line(&most, 0.7 * theme::THIN_WIDTH),
+        line(&least, 0.7 * theme::THIN_WIDTH),
         marks(&most, Shape::Disc),
         marks(&least, Shape::Square),
     ]
@@ -204,7 +208,7 @@ fn legend() -> Vec<Section> {
                 sample: Sample::Band { color: theme::INK },
                 label: "5 % to 95 %".into(),
             },
-            line_entry(theme::INK, true, "median"),
+            line_entry(theme::INK, false, "median (thick)"),
             mark(Shape::Square, "smallest"),
             line_entry(theme::QUIET, true, "σ = 1"),
         ],
