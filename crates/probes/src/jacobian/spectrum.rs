@@ -9,8 +9,10 @@ pub struct Spectrum {
     pub points: Vec<(f64, f64)>,
     /// Singular values in all: the smaller of the numbers in and out.
     pub count: usize,
-    /// Those that are not 0, where all are known.
-    pub rank: Option<usize>,
+    /// Those that are not 0; where not all are known, an estimate.
+    pub rank: usize,
+    /// Whether all are known.
+    pub exact: bool,
 }
 
 /// The table's columns on a spectrum. Logarithms are natural.
@@ -50,27 +52,31 @@ impl Spectrum {
         Self {
             points: logs.iter().map(|log| (*log, share)).collect(),
             count,
-            rank: Some(logs.len()),
+            rank: logs.len(),
+            exact: true,
         }
     }
 
-    /// The mean of several quadratures of a map of `rows` × `columns`.
+    /// The mean of several quadratures of a map of `rows` × `columns`. Values no larger than their
+    /// residuals cannot be told from 0 and count as such.
     pub fn of_quadratures(runs: &[Ritz], (rows, columns): (usize, usize)) -> Self {
         let largest = runs.iter().filter_map(|run| run.values.first());
         let largest = largest.copied().fold(0.0, f64::max);
         let nothing = rows.max(columns) as f64 * f64::EPSILON * largest;
-        let all = runs
-            .iter()
-            .flat_map(|run| run.values.iter().zip(&run.weights));
-        let mut points: Vec<(f64, f64)> = all
-            .filter(|(value, _)| **value > nothing)
-            .map(|(value, weight)| (value.ln(), weight / runs.len() as f64))
-            .collect();
+        let told = |run: &Ritz, i: usize| run.values[i] > run.residuals[i].max(nothing);
+        let all = runs.iter().flat_map(|run| {
+            let places = (0..run.values.len()).filter(move |i| told(run, *i));
+            places.map(|i| (run.values[i].ln(), run.weights[i] / runs.len() as f64))
+        });
+        let mut points: Vec<(f64, f64)> = all.collect();
         points.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let count = rows.min(columns);
+        let share = points.iter().fold(0.0, |sum, point| sum + point.1);
         Self {
             points,
-            count: rows.min(columns),
-            rank: None,
+            count,
+            rank: (share * count as f64).round() as usize,
+            exact: false,
         }
     }
 
@@ -134,19 +140,12 @@ impl Spectrum {
     /// At most so many logarithms, evenly by rank, the largest first; all where they are few
     /// enough. With each goes its rank from 0.
     pub fn kept(&self, most: usize) -> Vec<(usize, f64)> {
-        match self.rank {
-            Some(rank) => even(rank, most)
-                .into_iter()
-                .map(|i| (i, self.points[i].0))
-                .collect(),
-            None => even(self.count, most)
-                .into_iter()
-                .map(|i| {
-                    let share = 1.0 - (i as f64 + 0.5) / self.count as f64;
-                    (i, self.quantile(share))
-                })
-                .collect(),
-        }
+        let value = |i: usize| match self.exact {
+            true => self.points[i].0,
+            false => self.quantile(1.0 - (i as f64 + 0.5) / self.rank as f64),
+        };
+        let ranks = even(self.rank, most).into_iter();
+        ranks.map(|i| (i, value(i))).collect()
     }
 }
 

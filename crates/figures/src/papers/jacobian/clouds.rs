@@ -63,7 +63,7 @@ pub fn figure(study: &Study<'_>, epoch: i64) -> Result<Figure, String> {
             }).collect(),
         }],
         notes: study.notes(
-            "Eigenvalues of I + ∂F/∂h of residual blocks, before any nonlinearity after the addition, and of ∂F/∂h of plain ones. Rows have their own axes.",
+            "Eigenvalues of I + ∂F/∂h of residual blocks, before any nonlinearity after the addition, and of ∂F/∂h of plain ones; of many, evenly chosen ones. Rows have their own axes.",
             Some(epoch),
         ),
     })

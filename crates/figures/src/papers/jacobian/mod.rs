@@ -96,6 +96,8 @@ struct Study<'t> {
     epochs: Vec<i64>,
     seeds: usize,
     samples: usize,
+    /// Whether the networks start from given weights.
+    given: bool,
 }
 
 impl<'t> Study<'t> {
@@ -134,6 +136,7 @@ impl<'t> Study<'t> {
             summaries,
             values,
             epochs: epochs.into_iter().collect(),
+            given: runs.iter().all(|row| row.text("init_weights").is_some()),
             seeds: seeds.len(),
             samples: samples.len(),
         }
@@ -151,7 +154,8 @@ impl<'t> Study<'t> {
             for (name, figure) in [
                 ("jacobian-products", ridges::figure(self, epoch)),
                 ("jacobian-depth", spans::by_length(self, epoch)),
-                ("jacobian-blocks", spans::by_block(self, epoch)),
+                ("jacobian-blocks", spans::by_block(self, epoch, false)),
+                ("jacobian-sums", spans::by_block(self, epoch, true)),
                 ("jacobian-eigenvalues", clouds::figure(self, epoch)),
             ] {
                 figures.push((format!("{name}{suffix}"), figure));
@@ -205,6 +209,7 @@ impl<'t> Study<'t> {
 
     fn notes(&self, first: &str, epoch: Option<i64>) -> Vec<String> {
         let when = match epoch {
+            Some(0) if self.given => "The weights as they were given.".to_owned(),
             Some(0) => "Before training.".to_owned(),
             Some(1) => "After one epoch.".to_owned(),
             Some(epoch) => format!("After {epoch} epochs."),

@@ -58,17 +58,30 @@ pub fn by_length(study: &Study<'_>, epoch: i64) -> Result<Figure, String> {
     figure(study, &places, ("Blocks in the product", true), notes)
 }
 
-/// σ of whole blocks against their place.
-pub fn by_block(study: &Study<'_>, epoch: i64) -> Result<Figure, String> {
+/// σ of blocks against their place: of whole blocks, or `before` what follows the addition, where
+/// something does.
+pub fn by_block(study: &Study<'_>, epoch: i64, before: bool) -> Result<Figure, String> {
     let kinds = last_kinds(study, epoch);
     let asked = |row: Row<'_>| {
-        row.integer("epoch") == Some(epoch)
-            && row.text("run_id").and_then(|id| kinds.get(id)).copied() == row.text("kind")
+        let whole = row.text("run_id").and_then(|id| kinds.get(id)).copied();
+        let kind = match (before, whole) {
+            (false, whole) => whole,
+            (true, Some("block")) => Some("sum"),
+            (true, _) => None,
+        };
+        row.integer("epoch") == Some(epoch) && kind.is_some() && kind == row.text("kind")
     };
     let mut places = read(study, asked, |row| Some(row.integer("first")? + 1));
     // A line through two or three far blocks would say what was not measured.
     places.retain(|_, spans| spans.len() >= LEAST_BLOCKS);
-    let note = "Singular values of each whole block, with the nonlinearity after the addition where there is one; those of 0 are left out. Rows have their own vertical axes.";
+    let note = match before {
+        true => {
+            "Singular values of shortcut and branches of each block, before the nonlinearity after the addition. Rows have their own vertical axes."
+        }
+        false => {
+            "Singular values of each whole block, with the nonlinearity after the addition where there is one; those of 0 are left out. Rows have their own vertical axes."
+        }
+    };
     let notes = study.notes(note, Some(epoch));
     figure(study, &places, ("Block", false), notes)
 }
