@@ -87,7 +87,7 @@ fn centre(place: Place) -> f64 {
 /// How far points lie from the centre at most.
 fn reach<'p>(place: Place, points: impl Iterator<Item = &'p (f64, f64)>) -> f64 {
     let far = points.map(|(re, im)| (re - centre(place)).abs().max(im.abs()));
-    1.08 * far.fold(0.05, f64::max)
+    1.08 * far.fold(1e-3, f64::max)
 }
 
 fn panel(title: String, place: Place, clouds: &Clouds, (shown, reach): (&[i64], f64)) -> Panel {

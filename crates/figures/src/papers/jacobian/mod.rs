@@ -217,13 +217,10 @@ impl<'t> Study<'t> {
         };
         let several = |n: usize, what: &str| match n {
             0 | 1 => format!("one {what}"),
-            n => format!("{n} {what}s together"),
+            n => format!("{n} {what}s"),
         };
-        let pooled = format!(
-            "Of each network {}, {}.",
-            several(self.seeds, "seed"),
-            several(self.samples, "sample")
-        );
+        let (seeds, samples) = (several(self.seeds, "seed"), several(self.samples, "sample"));
+        let pooled = format!("Pooled: {seeds}, {samples}.");
         let scaled = self.places.values().any(|place| place.kind > 1);
         let scales = match scaled {
             true => "1/√L and 1/L: residual with branches that start scaled so, L blocks.",
