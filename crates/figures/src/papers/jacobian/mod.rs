@@ -98,6 +98,8 @@ struct Study<'t> {
     samples: usize,
     /// Whether the networks start from given weights.
     given: bool,
+    /// Whether some spectra are those of Lanczos.
+    lanczos: bool,
 }
 
 impl<'t> Study<'t> {
@@ -129,6 +131,8 @@ impl<'t> Study<'t> {
             .filter(here)
             .filter_map(|row| row.integer("sample"))
             .collect();
+        let mut here = summaries.iter().filter(here);
+        let lanczos = here.any(|row| row.text("method") == Some("lanczos"));
         let seeds: BTreeSet<i64> = runs.iter().filter_map(|row| row.integer("seed")).collect();
         Self {
             columns,
@@ -136,7 +140,10 @@ impl<'t> Study<'t> {
             summaries,
             values,
             epochs: epochs.into_iter().collect(),
-            given: runs.iter().all(|row| row.text("init_weights").is_some()),
+            lanczos,
+            given: runs
+                .iter()
+                .all(|row| row.text("init_weights_sha256").is_some()),
             seeds: seeds.len(),
             samples: samples.len(),
         }
@@ -226,7 +233,19 @@ impl<'t> Study<'t> {
             true => "1/√L and 1/L: residual with branches that start scaled so, L blocks.",
             false => "",
         };
-        vec![first.to_owned(), scales.to_owned(), when, pooled]
+        let lanczos = match self.lanczos {
+            true => {
+                "Jacobians too wide to be written down were looked at by Lanczos: what it cannot tell from 0 is left out, and no smallest is drawn."
+            }
+            false => "",
+        };
+        vec![
+            first.to_owned(),
+            scales.to_owned(),
+            lanczos.to_owned(),
+            when,
+            pooled,
+        ]
     }
 }
 
