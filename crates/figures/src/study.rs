@@ -179,7 +179,20 @@ pub(crate) fn varying(runs: &Table) -> Vec<String> {
         // What is measured on a network changes nothing in its training.
         .filter(|name| !is_instrument_setting(name))
         .filter(|name| runs.distinct(name).is_ok_and(|values| values.len() > 1))
+        .filter(|name| !tells_residual_only(runs, name))
         .collect()
+}
+
+/// Whether a column has one value for all residual networks and none for plain ones, as a setting of
+/// shortcuts has: it says no more than the kind does.
+fn tells_residual_only(runs: &Table, column: &str) -> bool {
+    let values = runs.distinct(column).unwrap_or_default();
+    let one_value = values.len() == 2 && values.iter().any(Cell::is_null);
+    one_value
+        && runs.iter().all(|row| {
+            let unset = row.get(column).is_none_or(Cell::is_null);
+            row.boolean("model_residual") == Some(!unset)
+        })
 }
 
 /// Only how a network is trained may follow from the network; data and architecture never do.
@@ -326,6 +339,20 @@ mod tests {
             groups[0].caveats,
             ["train.lr is 0.01 for plain 110, else 0.1."]
         );
+    }
+
+    #[test]
+    fn a_setting_of_shortcuts_does_not_part_plain_from_residual_networks() {
+        for (other, expected) in [("B", 1), ("C", 3)] {
+            let mut made = Synthetic::default();
+            for depth in [20, 56] {
+                made.run(settings(depth, false, 0), "finished", 0.1, 0.2);
+                let shortcut = if depth == 20 { "B" } else { other };
+                let set = settings(depth, true, 0).with("model_shortcut", shortcut);
+                made.run(set, "finished", 0.1, 0.2);
+            }
+            assert_eq!(groups(&made.tables().runs).unwrap().len(), expected);
+        }
     }
 
     #[test]

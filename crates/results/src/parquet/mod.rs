@@ -1,9 +1,10 @@
 //! Tables to Parquet and back, with Polars.
 //!
 //! A file carries its documentation: `reslab.schema` (name of the table), `reslab.schema_version`
-//! and `reslab.columns`, a JSON list of name, kind, unit and meaning of every column. Equal tables
-//! give equal bytes. Text is UTF-8, integers are 64-bit signed, reals are doubles; null is null.
+//! and `reslab.columns`, a JSON list of name, kind, unit and meaning of every column, and
+//! `reslab.sha256`, by which damage is found. Equal tables give equal bytes. Text is UTF-8, integers are 64-bit signed, reals are doubles; null is null.
 
+mod checksum;
 mod columns;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::table::{ColumnSpec, Schema, Table};
 const KEY_SCHEMA: &str = "reslab.schema";
 const KEY_VERSION: &str = "reslab.schema_version";
 const KEY_COLUMNS: &str = "reslab.columns";
+const DAMAGED: &str = "the file is damaged inside";
 
 /// Write a table; the file is complete or not there.
 pub fn write(table: &Table, path: &Path) -> Result<(), ResultsError> {
@@ -62,6 +64,7 @@ fn encode(columns: Columns) -> Result<Vec<u8>, String> {
         (KEY_SCHEMA.into(), schema.name),
         (KEY_VERSION.into(), schema::VERSION.to_string()),
         (KEY_COLUMNS.into(), described),
+        (checksum::KEY.into(), checksum::ZEROS.into()),
     ]);
     let mut frame = columns.into_frame().map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
@@ -70,6 +73,7 @@ fn encode(columns: Columns) -> Result<Vec<u8>, String> {
         .with_key_value_metadata(Some(metadata))
         .finish(&mut frame)
         .map_err(|e| e.to_string())?;
+    checksum::seal(&mut bytes);
     Ok(bytes)
 }
 
@@ -85,6 +89,9 @@ fn decode(path: &Path, only: Option<&[&str]>) -> Result<Table, ResultsError> {
         message,
     };
 
+    if !checksum::holds(&bytes) {
+        return Err(broken(DAMAGED.into()));
+    }
     let described = guarded(|| described_schema(&bytes))
         .map_err(broken)?
         .map_err(foreign)?;
@@ -155,6 +162,5 @@ fn read_frame(bytes: &[u8], schema: &Schema) -> Result<DataFrame, String> {
 
 /// Polars panics on some damaged files; here that is an error like any other.
 fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|_| Err("the file is damaged inside".into()))
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(DAMAGED.into()))
 }

@@ -199,6 +199,8 @@ proptest! {
         let path = folder.path().join("epochs.parquet");
         fs::write(&path, &bytes).expect("written");
         let outcome = read(&path);
-        prop_assert!(!cut || outcome.is_err());
+        // Where the checksum's own name is damaged, the rest is read.
+        let name = bytes.windows(13).any(|at| at == b"reslab.sha256");
+        prop_assert!(!(cut || name) || outcome.is_err());
     }
 }

@@ -167,7 +167,8 @@ pub fn markdown() -> String {
          Each experiment leaves these Parquet files in `results/NAME/`. They are tidy, one row an \
          observation, and are joined by `run_id`. Units and meanings are also in the files \
          themselves, as JSON under the key `reslab.columns` of the Parquet metadata; the name and \
-         version of the schema are under `reslab.schema` and `reslab.schema_version`. A missing \
+         version of the schema are under `reslab.schema` and `reslab.schema_version`, and \
+         `reslab.sha256` is the SHA-256 of the file with 64 zeros in its own place. A missing \
          value is null; NaN and infinities are values that were measured. All tables but `timings` \
          are the same bytes however often and on however many threads an experiment is run.\n\n\
          This page is printed by `cargo run --release -p reslab-results --example tables_page`; a \

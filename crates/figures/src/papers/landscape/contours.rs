@@ -17,10 +17,7 @@ pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
     panels.ready()?;
     let grids = panels.grids();
     let scale = Scale::of(&grids);
-    let x = direction(
-        "First direction",
-        grids.iter().flat_map(|g| g.xs.iter().copied()),
-    );
+    let x = direction("x", grids.iter().flat_map(|g| g.xs.iter().copied()));
     let ys = grids.iter().flat_map(|g| g.ys.iter().copied());
     let (wide, tall) = size(panels.across(), &x, ys.clone());
     let rows = panels.rows.iter().map(|(statistics, places)| {
@@ -51,8 +48,8 @@ pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
 /// Name of the second direction, with the row's kind of statistics.
 pub(super) fn second(statistics: &str) -> String {
     match statistics {
-        "" => "Second direction".into(),
-        kind => format!("Second direction (statistics {kind})"),
+        "" => "y".into(),
+        kind => format!("y (statistics {kind})"),
     }
 }
 

@@ -89,7 +89,7 @@ fn figure(panels: &Panels<'_>, cut: &Cut, shown: &Shown) -> Result<Figure, Strin
     } else {
         240.0
     };
-    let x = direction("First direction", bounds(|g| &g.xs));
+    let x = direction("x", bounds(|g| &g.xs));
     let rows = panels.rows.iter().map(|(statistics, places)| {
         let y = direction(&second(statistics), bounds(|g| &g.ys));
         let panel = |place: &super::Place<'_>| Panel {
