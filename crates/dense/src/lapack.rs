@@ -1,17 +1,17 @@
 //! By LAPACK, through `ndarray-linalg`.
 
 use ndarray::{Array2, ArrayView2, ShapeBuilder};
-use ndarray_linalg::{EigVals, QR, SVDDC, UVTFlag};
+use ndarray_linalg::{EigVals, JobSvd, QR, SVDDC};
 
 use super::{Complex, Matrix, Svd};
 
 pub(super) fn singular_values(matrix: &Matrix) -> Option<Vec<f64>> {
-    let (_, values, _) = array(matrix).svddc(UVTFlag::None).ok()?;
+    let (_, values, _) = array(matrix).svddc(JobSvd::None).ok()?;
     Some(values.to_vec())
 }
 
 pub(super) fn svd(matrix: &Matrix) -> Option<Svd> {
-    let (left, values, right) = array(matrix).svddc(UVTFlag::Some).ok()?;
+    let (left, values, right) = array(matrix).svddc(JobSvd::Some).ok()?;
     Some(Svd {
         left: owned(left?.view()),
         values: values.to_vec(),

@@ -8,6 +8,7 @@
 //!
 //! A crate of its own, so that this test can be built without tables and networks.
 
+#[cfg(any(test, not(feature = "lapack")))]
 #[path = "faer.rs"]
 mod by_faer;
 #[cfg(feature = "lapack")]

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use reslab_results::schema::{is_instrument_setting, runs_fixed};
+use reslab_results::table::Row;
 use reslab_results::{Cell, Table};
 
 /// One run of a group.
@@ -86,6 +87,17 @@ impl Group {
 
 /// Columns a study needs in `runs`.
 const NEEDED: [&str; 4] = ["run_id", "status", "model_depth", "model_residual"];
+
+/// Refuses runs none of which has weights that anybody trained: their errors are chance.
+pub fn trained(runs: &Table) -> Result<(), String> {
+    let learned = |row: Row<'_>| {
+        row.integer("train_epochs") != Some(0) || row.text("init_weights_sha256").is_some()
+    };
+    if runs.is_empty() || runs.iter().any(learned) {
+        return Ok(());
+    }
+    Err("nothing was trained".into())
+}
 
 /// Splits the runs into groups, in order of their first run; or says why it cannot.
 pub fn groups(runs: &Table) -> Result<Vec<Group>, String> {

@@ -10,6 +10,7 @@ use crate::axes::{Axis, number};
 use crate::networks::{self, Comparison, Network, Networks, Outcome};
 use crate::plots::{Entry, Figure, Layer, Named, Panel, Sample, Section};
 use crate::scene::Shape;
+use crate::study;
 use crate::tables::Tables;
 use crate::theme;
 
@@ -41,6 +42,7 @@ type Lines<'a> = Vec<(f64, Line<'a>)>;
 
 /// The figures, one for each combination of the other settings that vary, with what names them.
 pub fn error_by_network(tables: &Tables) -> Result<Vec<Named>, String> {
+    study::trained(&tables.runs)?;
     let sets = networks::sets(&tables.runs)?;
     Ok(sets
         .iter()

@@ -55,8 +55,11 @@ pub fn measure(
     let total = members.len();
     for (done, &(first, end)) in members.iter().enumerate() {
         watch.at(done, total)?;
-        let study = study(settings, subject, &at, (first, end))?;
-        let (between, pass, gradients) = study;
+        let Passed {
+            between,
+            pass,
+            gradients,
+        } = pass(settings, subject, &at, (first, end))?;
         let study = Study {
             settings,
             at: &at,
@@ -95,14 +98,23 @@ fn linearisation(
 
 type Activation = reference::Tensor<f64>;
 
-/// What goes into each block, a pass from the first block on, and the loss's gradients between
-/// blocks, for the samples `first..end` together.
-fn study(
+/// A network at samples.
+struct Passed {
+    /// What goes into each block, and what leaves the last.
+    between: Vec<Activation>,
+    /// From the first block on.
+    pass: reference::Pass<f64>,
+    /// The loss's gradients between blocks.
+    gradients: Vec<Activation>,
+}
+
+/// Forward and backward through the samples `first..end` together.
+fn pass(
     settings: &JacobianSettings,
     subject: &Subject<'_>,
     at: &Linearisation,
     (first, end): (usize, usize),
-) -> Result<(Vec<Activation>, reference::Pass<f64>, Vec<Activation>), ProbeError> {
+) -> Result<Passed, ProbeError> {
     let split = settings.set.of(subject.dataset);
     let len = at.network.input.len();
     let input = reference::tensor(&split.inputs[first * len..end * len], at.network.input)?;
@@ -119,5 +131,9 @@ fn study(
     let gradients = split::gradients(at, &pass, &loss.grad_outputs);
     let mut between = vec![stem];
     between.extend(pass.block_outputs.iter().cloned());
-    Ok((between, pass, gradients))
+    Ok(Passed {
+        between,
+        pass,
+        gradients,
+    })
 }

@@ -144,17 +144,20 @@ impl<'a> Tables<'a> {
             ("first_order_share", order(1, |o| o.1)),
             ("higher_order_share", order(2, |o| o.1)),
         ])?;
-        for (rank, log) in found.spectrum.kept(self.most) {
-            let place = (rank, found.spectrum.count);
-            let cells = [("log_sigma", log.into())];
+        for kept in found.spectrum.kept(self.most) {
+            let place = (kept.rank, found.spectrum.count);
+            let cells = [
+                ("log_sigma", kept.log.into()),
+                ("log_sigma_se", kept.log_error.into()),
+            ];
             self.value(object, "singular", place, cells)?;
         }
         Ok(())
     }
 
-    /// Eigenvalues.
+    /// Eigenvalues, by real part; conjugate pairs are kept or left out together.
     pub fn eigenvalues(&mut self, object: &Object, found: &[Complex]) -> Result<(), TableError> {
-        for rank in even(found.len(), self.most) {
+        for rank in even_pairs(found, self.most) {
             let Complex { re, im } = found[rank];
             let cells = [("re", re.into()), ("im", im.into())];
             self.value(object, "eigen", (rank, found.len()), cells)?;
@@ -216,6 +219,28 @@ impl<'a> Tables<'a> {
         }
         Ok(())
     }
+}
+
+/// At most `most` ranks, or two where that is a pair, evenly, of numbers whose conjugates stand
+/// beside them.
+fn even_pairs(found: &[Complex], most: usize) -> Vec<usize> {
+    let mut units: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut rank = 0;
+    while rank < found.len() {
+        let next = found.get(rank + 1);
+        let paired = next.is_some_and(|next| {
+            found[rank].im != 0.0 && next.re == found[rank].re && next.im == -found[rank].im
+        });
+        let end = rank + if paired { 2 } else { 1 };
+        units.push(rank..end);
+        rank = end;
+    }
+    let fitting = match found.len() <= most {
+        true => units.len(),
+        false => (units.len() * most / found.len()).max(1),
+    };
+    let kept = even(units.len(), fitting).into_iter();
+    kept.flat_map(|unit| units[unit].clone()).collect()
 }
 
 fn method(found: &Found) -> &'static str {

@@ -13,6 +13,19 @@ pub struct Spectrum {
     pub rank: usize,
     /// Whether all are known.
     pub exact: bool,
+    /// The quadratures that this is the mean of, if it is one.
+    pub parts: Vec<Spectrum>,
+}
+
+/// A singular value that is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Kept {
+    /// Its rank, from 0 for the largest.
+    pub rank: usize,
+    /// ln σ.
+    pub log: f64,
+    /// Standard error of that over several quadratures.
+    pub log_error: Option<f64>,
 }
 
 /// The table's columns on a spectrum. Logarithms are natural.
@@ -54,12 +67,21 @@ impl Spectrum {
             count,
             rank: logs.len(),
             exact: true,
+            parts: Vec::new(),
         }
     }
 
     /// The mean of several quadratures of a map of `rows` × `columns`. Values no larger than their
     /// residuals cannot be told from 0 and count as such.
     pub fn of_quadratures(runs: &[Ritz], (rows, columns): (usize, usize)) -> Self {
+        let parts = match runs.len() {
+            1 => Vec::new(),
+            _ => {
+                let single = runs.chunks(1);
+                let each = single.map(|run| Self::of_quadratures(run, (rows, columns)));
+                each.collect()
+            }
+        };
         let largest = runs.iter().filter_map(|run| run.values.first());
         let largest = largest.copied().fold(0.0, f64::max);
         let nothing = rows.max(columns) as f64 * f64::EPSILON * largest;
@@ -77,6 +99,7 @@ impl Spectrum {
             count,
             rank: (share * count as f64).round() as usize,
             exact: false,
+            parts,
         }
     }
 
@@ -138,14 +161,32 @@ impl Spectrum {
     }
 
     /// At most so many logarithms, evenly by rank, the largest first; all where they are few
-    /// enough. With each goes its rank from 0.
-    pub fn kept(&self, most: usize) -> Vec<(usize, f64)> {
-        let value = |i: usize| match self.exact {
-            true => self.points[i].0,
-            false => self.quantile(1.0 - (i as f64 + 0.5) / self.rank as f64),
+    /// enough.
+    pub fn kept(&self, most: usize) -> Vec<Kept> {
+        let value = |rank: usize| {
+            let share = 1.0 - (rank as f64 + 0.5) / self.rank as f64;
+            Kept {
+                rank,
+                log: match self.exact {
+                    true => self.points[rank].0,
+                    false => self.quantile(share),
+                },
+                log_error: self.quantile_error(share),
+            }
         };
-        let ranks = even(self.rank, most).into_iter();
-        ranks.map(|i| (i, value(i))).collect()
+        even(self.rank, most).into_iter().map(value).collect()
+    }
+
+    /// The standard error of a quantile, from those of the quadratures; `None` without several.
+    fn quantile_error(&self, share: f64) -> Option<f64> {
+        let found: Vec<f64> = self.parts.iter().map(|part| part.quantile(share)).collect();
+        let n = found.len() as f64;
+        if found.len() < 2 {
+            return None;
+        }
+        let mean = found.iter().sum::<f64>() / n;
+        let squares: f64 = found.iter().map(|x| (x - mean).powi(2)).sum();
+        Some((squares / (n * (n - 1.0))).sqrt())
     }
 }
 
@@ -154,7 +195,7 @@ pub fn even(count: usize, most: usize) -> Vec<usize> {
     if count <= most {
         return (0..count).collect();
     }
-    let step = (count - 1) as f64 / (most - 1) as f64;
+    let step = (count - 1) as f64 / most.saturating_sub(1).max(1) as f64;
     (0..most)
         .map(|i| (i as f64 * step).round() as usize)
         .collect()

@@ -150,7 +150,7 @@ pub fn jacobian_values() -> Schema {
             "rank",
             Kind::Integer,
             "",
-            "Its rank among all, from 0 for the largest (of eigenvalues by real part); at most `probes.jacobian.values` are kept, evenly by rank, both ends among them.",
+            "Its rank among all, from 0 for the largest (of eigenvalues by real part); at most `probes.jacobian.values` are kept, evenly by rank, conjugate pairs together.",
         ),
         column("count", Kind::Integer, "", "How many there are."),
         column(
@@ -158,6 +158,12 @@ pub fn jacobian_values() -> Schema {
             Kind::Real,
             "nats",
             "Natural logarithm of the singular value; those of 0 have no row. With Lanczos a quantile of the mean density.",
+        ),
+        column(
+            "log_sigma_se",
+            Kind::Real,
+            "nats",
+            "Lanczos: standard error of that quantile over the random starts, if there are several.",
         ),
         real("re", "Real part of the eigenvalue."),
         real("im", "Imaginary part of the eigenvalue."),

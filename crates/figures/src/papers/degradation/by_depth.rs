@@ -6,7 +6,7 @@ use super::{CROSS_RADIUS, common_notes, diverged_entry, kind_name, kinds, seeds}
 use crate::axes::{Axis, nice_above};
 use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 use crate::scene::Shape;
-use crate::study::{Group, Run};
+use crate::study::{self, Group, Run};
 use crate::tables::Tables;
 use crate::theme;
 
@@ -25,7 +25,8 @@ struct Place {
 type ErrorOf = fn(&Run) -> Option<f64>;
 
 /// Clean training error and test error after training, against depth.
-pub fn error_by_depth(_: &Tables, group: &Group) -> Result<Figure, String> {
+pub fn error_by_depth(tables: &Tables, group: &Group) -> Result<Figure, String> {
+    study::trained(&tables.runs)?;
     let depths: Vec<f64> = group.depths().iter().map(|d| *d as f64).collect();
     if depths.len() < 2 {
         return Err("all networks have one depth".into());

@@ -376,3 +376,24 @@ fn well_formed(svg: &str) {
     }
     assert!(open.is_empty() && rest.trim().is_empty());
 }
+
+#[test]
+fn networks_that_nobody_trained_have_no_errors_to_draw() {
+    let drawn = |epochs: i64, given: bool| {
+        let mut made = Synthetic::default();
+        for depth in [20, 56] {
+            let mut settings = settings(depth, true, 0).with("train_epochs", epochs);
+            if given {
+                settings = settings.with("init_weights_sha256", "c0ffee");
+            }
+            made.run(settings, "finished", 0.9, 0.9);
+        }
+        let tables = made.tables();
+        let groups = groups(&tables.runs).unwrap();
+        error_by_depth(&tables, &groups[0])
+    };
+    let reason = drawn(0, false).expect_err("chance");
+    assert!(reason.contains("nothing was trained"), "{reason}");
+    drawn(0, true).expect("somebody trained these");
+    drawn(1, false).expect("trained here");
+}

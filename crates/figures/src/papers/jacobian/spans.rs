@@ -19,6 +19,9 @@ type Spans = BTreeMap<i64, Vec<Five>>;
 /// Blocks from which on they are drawn against their place.
 const LEAST_BLOCKS: usize = 4;
 
+/// Share of the height of a panel that its spectrum must fill for all to have one axis.
+const LEAST_SHARE: f64 = 0.3;
+
 const COLUMNS: [&str; 5] = ["log_min", "log_q05", "log_q50", "log_q95", "log_max"];
 
 fn five(row: Row<'_>) -> Option<Five> {
@@ -57,7 +60,7 @@ fn whole(row: Row<'_>) -> bool {
 pub fn by_length(study: &Study<'_>, epoch: i64) -> Result<Figure, String> {
     let asked = |row: Row<'_>| row.integer("epoch") == Some(epoch) && whole(row);
     let places = read(study, asked, |row| row.integer("blocks"));
-    let note = "Singular values of the product of the first blocks; those of 0 are left out. Rows have their own vertical axes.";
+    let note = "Singular values of the product of the first blocks; those of 0 are left out.";
     let notes = study.notes(note, Some(epoch));
     figure(study, &places, ("Blocks in the product", true), notes)
 }
@@ -80,10 +83,10 @@ pub fn by_block(study: &Study<'_>, epoch: i64, before: bool) -> Result<Figure, S
     places.retain(|_, spans| spans.len() >= LEAST_BLOCKS);
     let note = match before {
         true => {
-            "Singular values of shortcut and branches of each block, before the nonlinearity after the addition. Rows have their own vertical axes."
+            "Singular values of shortcut and branches of each block, before the nonlinearity after the addition."
         }
         false => {
-            "Singular values of each whole block, with the nonlinearity after the addition where there is one; those of 0 are left out. Rows have their own vertical axes."
+            "Singular values of each whole block, with the nonlinearity after the addition where there is one; those of 0 are left out."
         }
     };
     let notes = study.notes(note, Some(epoch));
@@ -113,7 +116,7 @@ pub fn by_epoch(study: &Study<'_>) -> Result<Figure, String> {
     let longest = longest.filter_map(|(_, row)| row.integer("blocks")).max();
     let asked = |row: Row<'_>| whole(row) && row.integer("blocks") == longest;
     let places = read(study, asked, |row| row.integer("epoch"));
-    let note = "Singular values of the product of all blocks; those of 0 are left out. Rows have their own vertical axes.";
+    let note = "Singular values of the product of all blocks; those of 0 are left out.";
     let notes = study.notes(note, None);
     figure(study, &places, ("Epochs of training", false), notes)
 }
@@ -122,7 +125,7 @@ fn figure(
     study: &Study<'_>,
     places: &BTreeMap<Place, Spans>,
     (label, log): (&str, bool),
-    notes: Vec<String>,
+    mut notes: Vec<String>,
 ) -> Result<Figure, String> {
     let there: BTreeSet<Place> = places.keys().copied().collect();
     let xs: BTreeSet<i64> = places.values().flat_map(BTreeMap::keys).copied().collect();
@@ -134,13 +137,15 @@ fn figure(
         }
         _ => Axis::of_values(label, &xs),
     };
-    let range = |kind: usize| {
-        let row = places.iter().filter(|(place, _)| place.kind == kind);
-        let fives = row.flat_map(|(_, spans)| spans.values().flatten());
-        decades(fives.flat_map(|five| five.iter().copied()))
-    };
+    let ranges = ranges(places);
+    let mut axes = ranges.values();
+    if let Some(first) = axes.next()
+        && axes.any(|other| other != first)
+    {
+        notes.push("Each panel has its own vertical axis.".into());
+    }
     let rows = study.panels(&there, |place, title| {
-        let (low, high) = range(place.kind);
+        let (low, high) = ranges[&place];
         Panel {
             title,
             x: x.clone(),
@@ -155,6 +160,19 @@ fn figure(
         legend: legend(),
         notes,
     })
+}
+
+/// Vertical ranges: one for all panels, unless some would be flat lines in it; then each its own.
+fn ranges(places: &BTreeMap<Place, Spans>) -> BTreeMap<Place, (f64, f64)> {
+    let own = |spans: &Spans| decades(spans.values().flatten().flatten().copied());
+    let each: BTreeMap<Place, (f64, f64)> = places.iter().map(|(p, s)| (*p, own(s))).collect();
+    let low = each.values().map(|range| range.0).fold(0.0, f64::min);
+    let high = each.values().map(|range| range.1).fold(0.0, f64::max);
+    let told = |range: &(f64, f64)| range.1 - range.0 >= LEAST_SHARE * (high - low);
+    match each.values().all(told) {
+        true => each.into_keys().map(|place| (place, (low, high))).collect(),
+        false => each,
+    }
 }
 
 /// The means over runs and samples of each of the five.

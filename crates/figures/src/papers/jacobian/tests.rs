@@ -132,6 +132,38 @@ fn spans_are_decades() {
 }
 
 #[test]
+fn panels_share_an_axis_unless_some_would_be_flat() {
+    let axes = |tables: &Tables| -> Vec<(f64, f64)> {
+        let (_, figure) = &figures(tables)[1];
+        let rows = figure.as_ref().unwrap().rows.iter();
+        rows.map(|row| (row[0].y.low, row[0].y.high)).collect()
+    };
+    let mut tables = tables();
+    let shared = axes(&tables);
+    assert_eq!(shared[0], shared[1]);
+    // Spectra of residual networks a tenth as wide.
+    let residual = tables
+        .runs
+        .iter()
+        .find(|r| r.boolean("model_residual") == Some(true));
+    let id = residual.unwrap().text("run_id").unwrap().to_owned();
+    let old = tables.instruments.remove("jacobian").unwrap();
+    let mut flat = Table::new(schema::jacobian());
+    for (at, row) in old.iter().enumerate() {
+        let mut cells = old.rows[at].clone();
+        if row.text("run_id") == Some(&id) {
+            for name in ["log_min", "log_q05", "log_q50", "log_q95", "log_max"] {
+                cells[flat.schema.index(name).unwrap()] = (0.1 * row.real(name).unwrap()).into();
+            }
+        }
+        flat.push(cells).unwrap();
+    }
+    tables.instruments.insert("jacobian".into(), flat);
+    let own = axes(&tables);
+    assert!(own[1].1 < 0.2 * own[0].1, "{own:?}");
+}
+
+#[test]
 fn runs_that_differ_otherwise_are_refused() {
     let mut made = Synthetic::default();
     for rate in [0.1, 0.2] {

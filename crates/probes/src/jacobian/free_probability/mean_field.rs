@@ -64,7 +64,7 @@ pub fn fixed_point(
     let mut v = start;
     for _ in 0..100_000 {
         let next = weight_variance * length(activation, v) + bias_variance;
-        if !(next < 1e12) {
+        if next.is_nan() || next >= 1e12 {
             return None;
         }
         if (next - v).abs() <= 1e-13 * next {

@@ -166,9 +166,9 @@ fn linear_blocks_are_the_identity_plus_their_weight() {
     let At {
         linear, between, ..
     } = at(family, Mode::Evaluation, 1);
-    for block in 0..3 {
+    for (block, input) in between.iter().take(3).enumerate() {
         let weight = weight(&linear, block);
-        let maps = linear.all(block, &between[block]).expect("runs");
+        let maps = linear.all(block, input).expect("runs");
         assert_eq!(maps.len(), 2);
         close(maps[0].1.values(), weight.values(), 1e-15);
         let sum = Matrix::from_fn(7, 7, |i, j| weight.at(i, j) + f64::from(u8::from(i == j)));
@@ -302,10 +302,8 @@ fn first_order_is_the_sum_over_branches() {
     let start = flat(&all[6]);
     close(&flat(&parts[0]), &start, 1e-15);
     let mut sum = vec![0.0; 10];
-    for block in 0..6 {
-        let branch = linear
-            .dense(block, Kind::Branch, &between[block])
-            .expect("runs");
+    for (block, input) in between.iter().take(6).enumerate() {
+        let branch = linear.dense(block, Kind::Branch, input).expect("runs");
         for (total, part) in sum.iter_mut().zip(branch.apply_transposed(&start)) {
             *total += part;
         }

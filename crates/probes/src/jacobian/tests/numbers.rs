@@ -238,7 +238,17 @@ fn zeros_do_not_pass_for_small_singular_values() {
     assert!(found.rank.abs_diff(100) < 15, "{}", found.rank);
     let least = found.summary().unwrap().log_min;
     assert!(least > 0.8_f64.ln(), "{least}");
-    assert_eq!(found.kept(10).len(), 10);
+    let kept = found.kept(10);
+    assert_eq!(kept.len(), 10);
+    // The error bar of the quantile of each: what eight starts differ by.
+    let share = 1.0 - (kept[4].rank as f64 + 0.5) / found.rank as f64;
+    let single = |run: &Ritz| Spectrum::of_quadratures(std::slice::from_ref(run), (150, 150));
+    let each: Vec<f64> = runs.iter().map(|run| single(run).quantile(share)).collect();
+    let mean = each.iter().sum::<f64>() / 8.0;
+    let squares: f64 = each.iter().map(|x| (x - mean) * (x - mean)).sum();
+    let error = kept[4].log_error.expect("of several starts");
+    assert!(error > 0.0 && (error - (squares / 56.0).sqrt()).abs() < 1e-15);
+    assert_eq!(single(&runs[0]).kept(10)[4].log_error, None);
 }
 
 #[test]
@@ -272,5 +282,6 @@ fn values_are_kept_evenly_with_both_ends() {
     assert_eq!(even(4, 9), [0, 1, 2, 3]);
     assert_eq!(even(101, 5), [0, 25, 50, 75, 100]);
     let found = Spectrum::of_logs(&[3.0, 2.0, 1.0, 0.0], 6);
-    assert_eq!(found.kept(2), [(0, 3.0), (3, 0.0)]);
+    let kept = found.kept(2).into_iter().map(|kept| (kept.rank, kept.log));
+    assert_eq!(kept.collect::<Vec<_>>(), [(0, 3.0), (3, 0.0)]);
 }

@@ -162,3 +162,28 @@ fn settings_that_make_no_sense_are_refused() {
     let lengths = r#"{"products": {"first": 1, "lengths": [3]}}"#;
     assert_eq!(problems(lengths), ["jacobian.products.lengths"]);
 }
+
+#[test]
+fn eigenvalues_are_kept_in_conjugate_pairs() {
+    let model = r#"{"family": "fully-connected", "depth": 2, "width": 30, "activation": "tanh"}"#;
+    let few = JacobianSettings {
+        samples: 1,
+        values: 9,
+        ..JacobianSettings::default()
+    };
+    let tables = measured(model, &few);
+    let rows = tables[1]
+        .iter()
+        .filter(|row| row.text("what") == Some("eigen") && row.integer("first") == Some(0));
+    let found: Vec<(i64, f64, f64)> = rows
+        .map(|row| {
+            let of = |name| row.real(name).expect("a number");
+            (row.integer("rank").expect("a rank"), of("re"), of("im"))
+        })
+        .collect();
+    assert!((4..=9).contains(&found.len()), "{found:?}");
+    for (rank, re, im) in &found {
+        let conjugate = found.iter().any(|(_, r, i)| r == re && *i == -im);
+        assert!(conjugate, "{rank}: {re} + {im} i stands alone");
+    }
+}

@@ -105,6 +105,8 @@ fn histogram(fits: &[&Fit], tables: &Tables) -> Option<Histogram> {
 }
 
 fn figure(study: &Study, tables: &Tables, rows: &[Cases<'_>]) -> Result<Figure, String> {
+    let residual = rows[0][0].0.residual;
+    let mut outliers = false;
     let rows: Vec<Vec<Panel>> = rows
         .iter()
         .map(|row| {
@@ -114,20 +116,18 @@ fn figure(study: &Study, tables: &Tables, rows: &[Cases<'_>]) -> Result<Figure, 
             });
             let found: Option<Vec<_>> = found.collect();
             let found = found.ok_or("there are no rows of 'jacobian_density'")?;
-            let heights = found.iter().flat_map(|(_, _, h)| h.bins.iter());
-            let top = heights.map(|bin| bin[2].max(bin[3])).fold(0.0, f64::max);
-            let y = Axis::linear("Density of ln σ", 0.0, nice_above(1.02 * top));
+            outliers |= found.iter().any(|(_, _, h)| !h.outliers.is_empty());
             let panels = found
                 .iter()
-                .map(|(case, fits, histogram)| panel(case, fits, histogram, &y));
+                .map(|(case, fits, histogram)| panel(case, fits, histogram));
             Ok(panels.collect())
         })
         .collect::<Result<_, String>>()?;
     Ok(Figure {
         title: "Singular values of the Jacobian of all blocks, measured and predicted".into(),
         rows,
-        panel_size: (225.0, 120.0),
-        legend: legend(),
+        panel_size: (235.0, 120.0),
+        legend: legend(residual, outliers),
         notes: vec![
             "Before training, at one input: density of ln σ of the product of all blocks' Jacobians, zeros of σ left out of the picture. Predicted: law of many blocks, where branches are large law of blocks I + X. KS: Kolmogorov–Smirnov distance, mean over runs.".into(),
             study.seeds_note(),
@@ -137,16 +137,22 @@ fn figure(study: &Study, tables: &Tables, rows: &[Cases<'_>]) -> Result<Figure, 
 
 fn title(case: &Case, fits: &[&Fit]) -> String {
     let distance = mean(fits.iter().map(|fit| fit.distance));
-    let place = if case.residual {
-        format!("c = {:.2}", mean(fits.iter().map(|fit| fit.c)))
+    let blocks = format!("{} × {}", case.blocks, case.formula);
+    if case.residual {
+        let c = mean(fits.iter().map(|fit| fit.c));
+        format!("{blocks}, c = {c:.2}, KS {distance:.3}")
     } else {
-        format!("{} blocks", case.blocks)
-    };
-    format!("{}, {place}, KS {distance:.3}", case.formula)
+        format!("{blocks}, KS {distance:.3}")
+    }
 }
 
-fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram, y: &Axis) -> Panel {
+fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram) -> Panel {
     let bins = &histogram.bins;
+    let top = bins
+        .iter()
+        .map(|bin| bin[2].max(bin[3]))
+        .fold(0.0, f64::max);
+    let y = Axis::linear("Density of ln σ", 0.0, nice_above(1.02 * top));
     let (first, last) = (bins[0], bins[bins.len() - 1]);
     let (mut low, mut high) = (first[0] - 0.5 * first[1], last[0] + 0.5 * last[1]);
     let reach = WIDEST * (high - low);
@@ -200,7 +206,7 @@ fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram, y: &Axis) -> Panel {
     Panel {
         title: title(case, fits),
         x: Axis::linear("ln σ", low, high),
-        y: y.clone(),
+        y,
         layers,
     }
 }
@@ -208,29 +214,29 @@ fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram, y: &Axis) -> Panel {
 /// Reddish purple.
 const OUTLIER: theme::Rgb = (0xcc, 0x79, 0xa7);
 
-fn legend() -> Vec<Section> {
+fn legend(residual: bool, outliers: bool) -> Vec<Section> {
     let line = |color, dashed, label: &str| Entry {
         sample: Sample::Line { color, dashed },
         label: label.into(),
     };
-    let outlier = Sample::Mark {
-        shape: Shape::Square,
-        color: OUTLIER,
-        radius: RUG,
-        opacity: 1.0,
-        line: false,
-    };
+    let kind = if residual { "residual" } else { "plain" };
+    let mut measured = vec![line(theme::kind_color(residual), false, kind)];
+    if outliers {
+        measured.push(Entry {
+            sample: Sample::Mark {
+                shape: Shape::Square,
+                color: OUTLIER,
+                radius: RUG,
+                opacity: 1.0,
+                line: false,
+            },
+            label: "outlier".into(),
+        });
+    }
     vec![
         Section {
             heading: "Measured".into(),
-            entries: vec![
-                line(theme::RESIDUAL, false, "residual"),
-                line(theme::PLAIN, false, "plain"),
-                Entry {
-                    sample: outlier,
-                    label: "outlier".into(),
-                },
-            ],
+            entries: measured,
         },
         Section {
             heading: "Predicted".into(),

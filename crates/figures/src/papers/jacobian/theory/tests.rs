@@ -112,7 +112,7 @@ fn densities_have_a_panel_a_case() {
     assert_eq!(panels.len(), 4);
     let one = panels
         .iter()
-        .find(|p| p.title == "x + Wx, c = 1.00, KS 0.012");
+        .find(|p| p.title == "100 × x + Wx, c = 1.00, KS 0.012");
     let one = one.expect("1/√L");
     // Both seeds' outliers, inside the axis.
     let Some(Layer::Marks { points, .. }) = one.layers.last() else {
@@ -121,7 +121,7 @@ fn densities_have_a_panel_a_case() {
     assert_eq!(points[..], [(2.0, 0.0); 2]);
     assert!(one.x.high > 2.0);
     let plain = drawn("jacobian-theory-plain");
-    assert_eq!(plain.rows[0][0].title, "Wx, Gaussian, 10 blocks, KS 0.012");
+    assert_eq!(plain.rows[0][0].title, "10 × Wx, Gaussian, KS 0.012");
 }
 
 #[test]
