@@ -86,7 +86,7 @@ fn close(found: &[f64], expected: &[f64], tolerance: f64) {
 }
 
 /// At most ten blocks each.
-const FAMILIES: [&str; 10] = [
+const FAMILIES: [&str; 15] = [
     r#"{"family": "fully-connected", "depth": 10, "width": 16}"#,
     r#"{"family": "fully-connected", "depth": 10, "width": 16, "residual": false}"#,
     r#"{"family": "fully-connected", "depth": 5, "width": 8, "branch_layers": 2, "batch_norm": true, "activation": "tanh"}"#,
@@ -97,6 +97,11 @@ const FAMILIES: [&str; 10] = [
     r#"{"depth": 11, "width": 4, "block": "bottleneck", "shortcut": "B"}"#,
     r#"{"depth": 8, "width": 4, "shortcut": "exclusive-gate"}"#,
     r#"{"depth": 8, "width": 4, "placement": "relu-before-addition", "stochastic_depth": 0.5}"#,
+    r#"{"family": "wide", "depth": 10, "width": 4, "widen": 2}"#,
+    r#"{"family": "imagenet", "depth": 18, "width": 8}"#,
+    r#"{"family": "d2l", "width": 8}"#,
+    r#"{"depth": 11, "width": 4, "block": "bottleneck", "cardinality": 2, "group_width": 32}"#,
+    r#"{"depth": 8, "width": 4, "shortcut": "constant", "activation": "tanh", "batch_norm": false}"#,
 ];
 
 #[test]

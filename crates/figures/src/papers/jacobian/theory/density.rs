@@ -1,6 +1,6 @@
 //! The density of ln σ: measured as a histogram, predicted as a curve, one panel a case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Case, Fit, Study, mean};
 use crate::axes::{Axis, nice_above};
@@ -23,6 +23,8 @@ pub fn figures(study: &Study, tables: &Tables) -> Vec<Named> {
         .into_iter()
         .flat_map(|(residual, name)| {
             let cases = study.cases(|fit| fit.case.residual == residual && study.is_best(fit));
+            let widths: BTreeSet<i64> = cases.iter().map(|(case, _)| case.width).collect();
+            let several = widths.len() > 1;
             let formulas = by_formula(cases);
             let count = formulas.len().div_ceil(ROWS);
             let parts = formulas.chunks(ROWS).enumerate();
@@ -32,7 +34,7 @@ pub fn figures(study: &Study, tables: &Tables) -> Vec<Named> {
                 } else {
                     format!("jacobian-theory-{name}")
                 };
-                (stem, figure(study, tables, rows))
+                (stem, figure(study, tables, rows, several))
             });
             drawn.collect::<Vec<_>>()
         })
@@ -41,22 +43,19 @@ pub fn figures(study: &Study, tables: &Tables) -> Vec<Named> {
 
 type Cases<'s> = Vec<(&'s Case, Vec<&'s Fit>)>;
 
-/// Rows of at most so many panels: one formula and scale each, by c or depth.
+/// Rows of at most so many panels of one formula and scale, by width, c or depth.
 fn by_formula(cases: Cases<'_>) -> Vec<Cases<'_>> {
     let mut rows: Vec<Cases<'_>> = Vec::new();
     for case in cases {
         let same = |row: &&mut Cases<'_>| {
             let other = row[0].0;
-            (&other.formula, &other.scale, other.width)
-                == (&case.0.formula, &case.0.scale, case.0.width)
+            (&other.formula, &other.scale) == (&case.0.formula, &case.0.scale)
+                && row.len() < COLUMNS
         };
-        match rows.iter_mut().find(same) {
+        match rows.iter_mut().rev().find(same) {
             Some(row) => row.push(case),
             None => rows.push(vec![case]),
         }
-    }
-    for row in &mut rows {
-        row.truncate(COLUMNS);
     }
     rows
 }
@@ -104,7 +103,13 @@ fn histogram(fits: &[&Fit], tables: &Tables) -> Option<Histogram> {
     })
 }
 
-fn figure(study: &Study, tables: &Tables, rows: &[Cases<'_>]) -> Result<Figure, String> {
+/// `widths` says whether networks of several widths are drawn.
+fn figure(
+    study: &Study,
+    tables: &Tables,
+    rows: &[Cases<'_>],
+    widths: bool,
+) -> Result<Figure, String> {
     let residual = rows[0][0].0.residual;
     let mut outliers = false;
     let rows: Vec<Vec<Panel>> = rows
@@ -119,25 +124,33 @@ fn figure(study: &Study, tables: &Tables, rows: &[Cases<'_>]) -> Result<Figure, 
             outliers |= found.iter().any(|(_, _, h)| !h.outliers.is_empty());
             let panels = found
                 .iter()
-                .map(|(case, fits, histogram)| panel(case, fits, histogram));
+                .map(|(case, fits, histogram)| panel(title(case, fits, widths), fits, histogram));
             Ok(panels.collect())
         })
         .collect::<Result<_, String>>()?;
+    let law = match residual {
+        true => "Law of many blocks; where branches are large that of blocks I + X.",
+        false => "Law of plain networks.",
+    };
     Ok(Figure {
         title: "Singular values of the Jacobian of all blocks, measured and predicted".into(),
         rows,
         panel_size: (235.0, 120.0),
         legend: legend(residual, outliers),
         notes: vec![
-            "Before training, at one input: density of ln σ of the product of all blocks' Jacobians, zeros of σ left out of the picture. Predicted: law of many blocks, where branches are large law of blocks I + X. KS: Kolmogorov–Smirnov distance, mean over runs.".into(),
+            "Before training, at one input: density of ln σ of the product of all blocks' Jacobians, zeros of σ left out of the picture. KS: Kolmogorov–Smirnov distance to the law, zeros included, mean over runs.".into(),
+            law.into(),
             study.seeds_note(),
         ],
     })
 }
 
-fn title(case: &Case, fits: &[&Fit]) -> String {
+fn title(case: &Case, fits: &[&Fit], widths: bool) -> String {
     let distance = mean(fits.iter().map(|fit| fit.distance));
-    let blocks = format!("{} × {}", case.blocks, case.formula);
+    let mut blocks = format!("{} × {}", case.blocks, case.formula);
+    if widths {
+        blocks += &format!(", N = {}", case.width);
+    }
     if case.residual {
         let c = mean(fits.iter().map(|fit| fit.c));
         format!("{blocks}, c = {c:.2}, KS {distance:.3}")
@@ -146,7 +159,8 @@ fn title(case: &Case, fits: &[&Fit]) -> String {
     }
 }
 
-fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram) -> Panel {
+fn panel(title: String, fits: &[&Fit], histogram: &Histogram) -> Panel {
+    let color = theme::kind_color(fits[0].case.residual);
     let bins = &histogram.bins;
     let top = bins
         .iter()
@@ -174,11 +188,11 @@ fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram) -> Panel {
     let mut layers = vec![
         Layer::Band {
             points: steps.iter().map(|(x, h)| (*x, 0.0, *h)).collect(),
-            color: theme::kind_color(case.residual),
+            color,
         },
         Layer::Line {
             points: steps,
-            color: theme::kind_color(case.residual),
+            color,
             width: 1.0,
             dashed: false,
         },
@@ -204,7 +218,7 @@ fn panel(case: &Case, fits: &[&Fit], histogram: &Histogram) -> Panel {
         opacity: 1.0,
     });
     Panel {
-        title: title(case, fits),
+        title,
         x: Axis::linear("ln σ", low, high),
         y,
         layers,
