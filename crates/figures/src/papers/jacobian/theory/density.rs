@@ -15,7 +15,7 @@ const COLUMNS: usize = 3;
 const ROWS: usize = 4;
 const RUG: f64 = 3.5;
 /// Outliers may widen the axis to so many times the width of the law.
-const WIDEST: f64 = 2.0;
+const WIDEST: f64 = 4.0;
 
 /// `jacobian-theory-residual` and `jacobian-theory-plain`, where there are such networks.
 pub fn figures(study: &Study, tables: &Tables) -> Vec<Named> {
