@@ -6,7 +6,7 @@ use reslab_kernels::pointwise::Nonlinearity;
 use super::ir::{
     Adapter, Conv, Factor, MaxPool, Norm, Op, Product, Program, Stat, Sum, Tensor, View,
 };
-use super::passes::{fuse_sums, mark_propagation};
+use super::passes::{add_in_convolutions, fuse_sums, mark_propagation};
 use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
@@ -58,6 +58,9 @@ pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, Sh
     let mut program = compiler.program;
     if purpose == Purpose::Training {
         mark_propagation(&mut program);
+    }
+    if purpose == Purpose::Evaluation {
+        add_in_convolutions(&mut program);
     }
     fuse_sums(&mut program);
     Ok(program)
@@ -186,6 +189,7 @@ impl Compiler {
             folded,
             stat,
             fused: None,
+            added: None,
             flat,
             tiled: winograd::pays(&shape),
             whole: !flat && whole_pays(&shape),

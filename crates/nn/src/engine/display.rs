@@ -110,6 +110,9 @@ fn conv_line(conv: &Conv, isa: &str) -> String {
     } else {
         line += &view_words(conv.input);
     }
+    if conv.added.is_some() {
+        line += ", sum on writing";
+    }
     if conv.stat.is_some() {
         line += ", statistics fused";
     }

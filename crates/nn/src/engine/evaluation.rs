@@ -20,8 +20,19 @@ pub(super) fn evaluate(
     loss: &Loss,
     logits: &mut Vec<f32>,
 ) -> BatchResult {
-    executor.make_room(batch.len);
     prepare(executor, parameters, state);
+    evaluate_again(executor, parameters, batch, loss, logits)
+}
+
+/// The same with the parameters and statistics of the last call.
+pub(super) fn evaluate_again(
+    executor: &mut Executor,
+    parameters: &[f32],
+    batch: &Batch<'_>,
+    loss: &Loss,
+    logits: &mut Vec<f32>,
+) -> BatchResult {
+    executor.make_room(batch.len);
     for phase in 0..executor.phases.len() {
         executor.run_phase(phase, parameters, batch, loss);
     }

@@ -71,6 +71,8 @@ pub(super) struct Conv {
     pub stat: Option<usize>,
     /// Sum that is computed, row by row, as this convolution reads it.
     pub fused: Option<Sum>,
+    /// What is added to its output before that is stored, and whether ReLU follows (evaluation).
+    pub added: Option<(usize, bool)>,
     /// Whether images of a shard are the pixels of one row: all sides are 1.
     pub flat: bool,
     /// Whether it is done by tiles (Winograd) where its kernel allows.
@@ -233,10 +235,14 @@ impl Op {
     /// What it reads. A sum fused into a convolution stands for the convolution's own input.
     pub fn inputs(&self) -> Vec<View> {
         match self {
-            Op::Conv(conv) => match &conv.fused {
-                Some(sum) => sum.terms.iter().map(|t| t.0).collect(),
-                None => vec![conv.input],
-            },
+            Op::Conv(conv) => {
+                let mut views = match &conv.fused {
+                    Some(sum) => sum.terms.iter().map(|t| t.0).collect(),
+                    None => vec![conv.input],
+                };
+                views.extend(conv.added.map(|(other, _)| View::plain(other)));
+                views
+            }
             Op::Sum(sum) => sum.terms.iter().map(|t| t.0).collect(),
             Op::Gather { tensor, .. } => vec![View::plain(*tensor)],
             Op::Pool { input, .. } | Op::Flatten { input, .. } => vec![*input],

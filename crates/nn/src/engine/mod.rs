@@ -26,6 +26,8 @@ mod backward_plan;
 mod compile;
 mod deliver;
 mod display;
+#[cfg(test)]
+mod display_tests;
 mod evaluation;
 mod executor;
 mod footprint;
@@ -166,6 +168,20 @@ impl Engine {
                 .expect("what fits for training fits for evaluation")
         });
         evaluation::evaluate(executor, parameters, state, batch, loss, &mut self.logits)
+    }
+
+    /// Like [`Self::evaluate`] for one more batch: parameters and statistics must be those of the
+    /// last call of it, whose packed and folded weights serve again.
+    pub(crate) fn evaluate_again(
+        &mut self,
+        parameters: &[f32],
+        state: &[f32],
+        batch: &Batch<'_>,
+        loss: &Loss,
+    ) -> BatchResult {
+        self.check(parameters, state, batch);
+        let executor = self.evaluation.as_mut().expect("evaluated before");
+        evaluation::evaluate_again(executor, parameters, batch, loss, &mut self.logits)
     }
 
     /// Forward with running statistics and without a loss: what the network puts out for `inputs`,

@@ -1,7 +1,9 @@
 //! Passes over a compiled program: which gradients are asked for, and which sums are computed inside
 //! a convolution.
 
-use super::ir::{Op, Program, View};
+use reslab_kernels::pointwise::Nonlinearity;
+
+use super::ir::{Adapter, Op, Program, Sum, View};
 
 /// Marks the convolutions whose input's gradient is asked for: all but those that read the
 /// network's input (or what only it makes).
@@ -38,6 +40,47 @@ pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
         }
     }
     wanted
+}
+
+/// Moves each sum of a convolution by tiles and something that is there already into the
+/// convolution, which stores the sum in place of its output: one pass over pixels less.
+pub(super) fn add_in_convolutions(program: &mut Program) {
+    let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
+    let old = std::mem::take(&mut program.ops);
+    for op in &old {
+        let readers = |tensor: usize| {
+            let all = old.iter().flat_map(Op::inputs);
+            all.filter(|view| view.tensor == tensor).count()
+        };
+        if let (Op::Sum(sum), Some(Op::Conv(conv))) = (op, ops.last_mut())
+            && let Some(other) = other_term(sum, conv.output)
+            && conv.tiled
+            && conv.added.is_none()
+            && readers(conv.output) == 1
+            && conv.output != program.logits
+            && !program.block_outputs.contains(&View::plain(conv.output))
+        {
+            conv.added = Some((other, sum.activation == Nonlinearity::Relu));
+            conv.output = sum.output;
+            continue;
+        }
+        ops.push(op.clone());
+    }
+    program.ops = ops;
+}
+
+/// The tensor that a sum adds to a convolution's output as it is, if that is all it does.
+fn other_term(sum: &Sum, output: usize) -> Option<usize> {
+    let [(a, Adapter::Same), (b, Adapter::Same)] = sum.terms[..] else {
+        return None;
+    };
+    let plain = a.is_plain() && b.is_plain() && a.tensor != b.tensor && !sum.flat;
+    let other = match (a.tensor == output, b.tensor == output) {
+        (true, _) => b.tensor,
+        (_, true) => a.tensor,
+        _ => return None,
+    };
+    (plain && sum.activation != Nonlinearity::Tanh).then_some(other)
 }
 
 /// Moves each sum into the convolution that reads it next.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use reslab_kernels::conv2d::row::Sums;
-use reslab_kernels::conv2d::winograd::strip::{Strip, strip};
+use reslab_kernels::conv2d::winograd::strip::{Added, Strip, strip, strip_added};
 use reslab_kernels::conv2d::winograd::weight::{WeightStrip, add_strip, finish};
 use reslab_kernels::conv2d::winograd::{POINTS, TILE, Tiles};
 
@@ -15,7 +15,7 @@ use super::deliver::{Scratch, deliver};
 use super::forward::{convolution_bias, fill};
 use super::geometry::Geometry;
 use super::ir::{Adapter, Conv};
-use super::shard::{Context, Frame, Plan, Shard, Worker};
+use super::shard::{Context, Frame, Plan, Shard, Worker, pair};
 
 /// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
 /// first rows of the one that comes next.
@@ -112,6 +112,16 @@ pub(super) fn convolve(
         if let Some((base, rows)) = next_rows(first, height, arena, worker) {
             add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
         }
+        if let Some((other, relu)) = conv.added {
+            let other = cx.plan.rows(other, frame, first..first + rows);
+            ahead.add(Base::of(arena), other.clone());
+            let (output, other) = pair(arena, output, other);
+            let added = Added { other, relu };
+            added_strip(
+                cx, conv, geometry, tiles, &places, output, added, ahead, worker,
+            );
+            continue;
+        }
         let output = &mut arena[output];
         forward_strip(cx, conv, geometry, tiles, &places, output, ahead, worker);
     }
@@ -130,14 +140,7 @@ fn forward_strip(
     let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
     let bias = convolution_bias(cx, conv);
     let (sum, square) = worker.lanes.split_at_mut(conv.shape.out_channels * LANES);
-    let sizes = Strip {
-        in_channels: group_in,
-        out_channels: group_out,
-        tiles,
-        in_step: geometry.pixel,
-        out_step: geometry.out_pixel,
-        out_row: geometry.out_width * geometry.out_pixel,
-    };
+    let sizes = sizes(conv, geometry, tiles);
     for group in 0..conv.shape.groups {
         let first = group * group_out;
         let sums = cx.stat_of(conv).map(|stat| Sums {
@@ -157,6 +160,52 @@ fn forward_strip(
             ahead.unless(group > 0),
             &mut worker.transformed,
         );
+    }
+}
+
+/// A strip to which something is added before it is stored.
+fn added_strip(
+    cx: Context<'_>,
+    conv: &Conv,
+    geometry: &Geometry,
+    tiles: Tiles,
+    places: &[usize],
+    output: &mut [f32],
+    added: Added<'_>,
+    ahead: Ahead,
+    worker: &mut Worker,
+) {
+    let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
+    let bias = convolution_bias(cx, conv);
+    for group in 0..conv.shape.groups {
+        let first = group * group_out;
+        strip_added(
+            cx.plan.isa,
+            sizes(conv, geometry, tiles),
+            &worker.inputs[group * group_in * LANES..],
+            places,
+            &cx.numbers.forward[conv.packed_group(group)],
+            bias.map(|bias| &bias[first..first + group_out]),
+            &mut output[first * LANES..],
+            Added {
+                other: &added.other[first * LANES..],
+                relu: added.relu,
+            },
+            ahead.unless(group > 0),
+            &mut worker.transformed,
+        );
+    }
+}
+
+/// Sizes of a forward strip of one group.
+fn sizes(conv: &Conv, geometry: &Geometry, tiles: Tiles) -> Strip {
+    Strip {
+        in_channels: conv.shape.group_in(),
+        out_channels: conv.shape.group_out(),
+        tiles,
+        in_step: geometry.pixel,
+        out_step: geometry.out_pixel,
+        out_row: geometry.out_width * geometry.out_pixel,
     }
 }
 

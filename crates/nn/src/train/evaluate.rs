@@ -92,7 +92,10 @@ pub fn evaluate_first(
             len: end - start,
             noise: Noise::default(),
         };
-        let result = engine.evaluate(parameters, state, &batch, loss);
+        let result = match start {
+            0 => engine.evaluate(parameters, state, &batch, loss),
+            _ => engine.evaluate_again(parameters, state, &batch, loss),
+        };
         sums.loss_sum += result.loss_sum;
         sums.wrong += result.wrong;
     }

@@ -7,6 +7,7 @@
 
 use super::super::pack::tile_width;
 use super::super::row::Sums;
+use super::outputs::{ADD, ADD_RELU, STORE, SUM_UP, transform_outputs};
 use super::transform::PAIRS;
 use super::{PAIR_POINTS, PATCH, POINTS, TILE, Tiles, pair_len, point_len, transform};
 use crate::ahead::{Ahead, Feeder, fetch};
@@ -33,7 +34,7 @@ pub struct Strip {
 /// Widest tile of channels of any instruction set.
 const WIDEST: usize = 8;
 /// Vectors of columns that an output channel of a tile has: four in each row of points.
-const COLUMNS: usize = PATCH * TILE;
+pub(super) const COLUMNS: usize = PATCH * TILE;
 
 /// Tiles that are worked on together.
 const BLOCK: usize = 2;
@@ -58,26 +59,43 @@ impl Strip {
     pub const fn scratch_len(&self) -> usize {
         scratch_len(self.tiles, self.in_channels, self.out_channels)
     }
+
+    /// Floats of output up to the end of its last pixel.
+    fn reach(&self) -> usize {
+        let (rows, width) = (self.tiles.rows - 1, self.tiles.width - 1);
+        rows * self.out_row + width * self.out_step + self.out_channels * LANES
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Raw {
-    strip: Strip,
-    input: *const f32,
-    rows: *const usize,
-    weights: *const f32,
-    bias: *const f32,
-    output: *mut f32,
-    shift: *const f32,
-    sum: *mut f32,
-    square: *mut f32,
-    ahead: Ahead,
+pub(super) struct Raw {
+    pub strip: Strip,
+    pub input: *const f32,
+    pub rows: *const usize,
+    pub weights: *const f32,
+    pub bias: *const f32,
+    pub output: *mut f32,
+    pub shift: *const f32,
+    pub sum: *mut f32,
+    pub square: *mut f32,
+    pub added: *const f32,
+    pub relu: bool,
+    pub ahead: Ahead,
     /// Points of the inputs, `(tile, point, channel)`.
-    inputs: *mut f32,
+    pub inputs: *mut f32,
     /// Their products, `(tile, point, channel of the tile)`.
-    products: *mut f32,
+    pub products: *mut f32,
     /// `(tile, channel, row of points, column)`.
-    columns: *mut f32,
+    pub columns: *mut f32,
+}
+
+/// What is done to the outputs of a convolution before they are stored: a residual block's end.
+#[derive(Debug, Clone, Copy)]
+pub struct Added<'a> {
+    /// What is added, with the places of the output.
+    pub other: &'a [f32],
+    /// Whether ReLU follows.
+    pub relu: bool,
 }
 
 /// Writes a strip of a convolution.
@@ -101,10 +119,61 @@ pub fn strip(
     ahead: Ahead,
     scratch: &mut [f32],
 ) {
-    let tiles = strip.tiles;
-    if tiles.count() == 0 || strip.out_channels == 0 {
+    if strip.tiles.count() == 0 || strip.out_channels == 0 {
         return;
     }
+    let mut raw = prepare(strip, input, rows, weights, bias, output, ahead, scratch);
+    if let Some(sums) = sums {
+        let lanes = strip.out_channels * LANES;
+        assert_eq!(sums.shift.len(), strip.out_channels, "one shift a channel");
+        assert_eq!(sums.sum.len(), lanes, "sums of every channel");
+        assert_eq!(sums.square.len(), lanes, "squares of every channel");
+        raw.shift = sums.shift.as_ptr();
+        raw.sum = sums.sum.as_mut_ptr();
+        raw.square = sums.square.as_mut_ptr();
+    }
+    dispatch!(isa, whole(raw: Raw));
+}
+
+/// Writes a strip of a convolution plus something else, and what ReLU makes of it; otherwise like
+/// [`strip`].
+pub fn strip_added(
+    isa: Isa,
+    strip: Strip,
+    input: &[f32],
+    rows: &[usize],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    output: &mut [f32],
+    added: Added<'_>,
+    ahead: Ahead,
+    scratch: &mut [f32],
+) {
+    if strip.tiles.count() == 0 || strip.out_channels == 0 {
+        return;
+    }
+    let mut raw = prepare(strip, input, rows, weights, bias, output, ahead, scratch);
+    assert!(
+        added.other.len() >= strip.reach(),
+        "what is added is shorter than the strip"
+    );
+    raw.added = added.other.as_ptr();
+    raw.relu = added.relu;
+    dispatch!(isa, whole(raw: Raw));
+}
+
+/// Checks all sizes.
+fn prepare(
+    strip: Strip,
+    input: &[f32],
+    rows: &[usize],
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    output: &mut [f32],
+    ahead: Ahead,
+    scratch: &mut [f32],
+) -> Raw {
+    let tiles = strip.tiles;
     assert_eq!(
         rows.len(),
         tiles.input_rows(),
@@ -116,9 +185,8 @@ pub fn strip(
     }
     let pairs = strip.in_channels * strip.out_channels;
     assert_eq!(weights.len(), POINTS * pairs, "packed weights");
-    let end = (tiles.rows - 1) * strip.out_row + (tiles.width - 1) * strip.out_step;
     assert!(
-        end + strip.out_channels * LANES <= output.len(),
+        strip.reach() <= output.len(),
         "a strip longer than its output"
     );
     assert!(
@@ -129,7 +197,7 @@ pub fn strip(
     let [inputs_len, products_len, _] = parts(strip.in_channels, strip.out_channels);
     let (inputs, rest) = scratch.split_at_mut(inputs_len);
     let (products, columns) = rest.split_at_mut(products_len);
-    let mut raw = Raw {
+    Raw {
         strip,
         input: input.as_ptr(),
         rows: rows.as_ptr(),
@@ -139,21 +207,13 @@ pub fn strip(
         shift: std::ptr::null(),
         sum: std::ptr::null_mut(),
         square: std::ptr::null_mut(),
+        added: std::ptr::null(),
+        relu: false,
         ahead,
         inputs: inputs.as_mut_ptr(),
         products: products.as_mut_ptr(),
         columns: columns.as_mut_ptr(),
-    };
-    if let Some(sums) = sums {
-        let lanes = strip.out_channels * LANES;
-        assert_eq!(sums.shift.len(), strip.out_channels, "one shift a channel");
-        assert_eq!(sums.sum.len(), lanes, "sums of every channel");
-        assert_eq!(sums.square.len(), lanes, "squares of every channel");
-        raw.shift = sums.shift.as_ptr();
-        raw.sum = sums.sum.as_mut_ptr();
-        raw.square = sums.square.as_mut_ptr();
     }
-    dispatch!(isa, whole(raw: Raw));
 }
 
 #[inline(always)]
@@ -171,10 +231,15 @@ unsafe fn whole<V: Vector>(raw: Raw) {
                 multiply::<V>(&raw, count, pair, &mut feeder);
             }
             for tile in 0..count {
-                if raw.sum.is_null() {
-                    transform_outputs::<V, false>(&raw, (down, right + tile), tile);
+                let place = (down, right + tile);
+                if !raw.added.is_null() && raw.relu {
+                    transform_outputs::<V, ADD_RELU>(&raw, place, tile);
+                } else if !raw.added.is_null() {
+                    transform_outputs::<V, ADD>(&raw, place, tile);
+                } else if raw.sum.is_null() {
+                    transform_outputs::<V, STORE>(&raw, place, tile);
                 } else {
-                    transform_outputs::<V, true>(&raw, (down, right + tile), tile);
+                    transform_outputs::<V, SUM_UP>(&raw, place, tile);
                 }
             }
         }
@@ -318,87 +383,5 @@ unsafe fn product<V: Vector, const K: usize, const P: usize>(
         for (k, sum) in sums.iter().enumerate() {
             sum.store(to.add((p * PAIR_POINTS * K + k) * LANES));
         }
-    }
-}
-
-/// The outputs of the tile in row `down` and column `right`, the `tile`-th of its block.
-#[inline(always)]
-unsafe fn transform_outputs<V: Vector, const SUMS: bool>(
-    raw: &Raw,
-    (down, right): (usize, usize),
-    tile: usize,
-) {
-    let strip = raw.strip;
-    let (row, column) = (down * TILE, right * TILE);
-    let rows = TILE.min(strip.tiles.rows - row);
-    let columns = TILE.min(strip.tiles.width - column);
-    let to = raw
-        .output
-        .add(row * strip.out_row + column * strip.out_step);
-    for channel in 0..strip.out_channels {
-        let from = (tile * strip.out_channels + channel) * COLUMNS * LANES;
-        for part in 0..V::PARTS {
-            let lane = part * V::LANES;
-            let y = output_tile::<V>(raw, channel, raw.columns.add(from + lane));
-            let at = channel * LANES + lane;
-            if rows == TILE && columns == TILE {
-                put::<V, SUMS>(raw, channel, at, y, to, TILE, TILE);
-            } else {
-                put::<V, SUMS>(raw, channel, at, y, to, rows, columns);
-            }
-        }
-    }
-}
-
-/// The outputs of a tile, `y[column][row]`: `Aᵀ` down the columns, and the bias.
-#[inline(always)]
-unsafe fn output_tile<V: Vector>(raw: &Raw, channel: usize, from: *const f32) -> [[V; TILE]; TILE] {
-    let mut y = [[V::zero(); TILE]; TILE];
-    for (column, y) in y.iter_mut().enumerate() {
-        let mut m = [V::zero(); PATCH];
-        for (row, m) in m.iter_mut().enumerate() {
-            *m = V::load(from.add((row * TILE + column) * LANES));
-        }
-        *y = transform::output(m);
-    }
-    if !raw.bias.is_null() {
-        let bias = V::splat(*raw.bias.add(channel));
-        for y in y.iter_mut().flatten() {
-            *y = y.add(bias);
-        }
-    }
-    y
-}
-
-/// Stores the part of a tile that lies in the image, and adds it to the sums.
-#[inline(always)]
-unsafe fn put<V: Vector, const SUMS: bool>(
-    raw: &Raw,
-    channel: usize,
-    at: usize,
-    y: [[V; TILE]; TILE],
-    to: *mut f32,
-    rows: usize,
-    columns: usize,
-) {
-    let strip = raw.strip;
-    for (column, y) in y.iter().enumerate().take(columns) {
-        for (row, y) in y.iter().enumerate().take(rows) {
-            y.store(to.add(row * strip.out_row + column * strip.out_step + at));
-        }
-    }
-    if SUMS {
-        let shift = V::splat(*raw.shift.add(channel));
-        let mut sum = V::load(raw.sum.add(at));
-        let mut square = V::load(raw.square.add(at));
-        for y in y.iter().take(columns) {
-            for y in y.iter().take(rows) {
-                let y = y.sub(shift);
-                sum = sum.add(y);
-                square = y.mul_add(y, square);
-            }
-        }
-        sum.store(raw.sum.add(at));
-        square.store(raw.square.add(at));
     }
 }

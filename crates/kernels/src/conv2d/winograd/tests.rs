@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::super::backward_weight::transpose;
 use super::super::row::Sums;
 use super::super::tests::{assert_close, for_each_product, numbers};
-use super::strip::{Strip, strip};
+use super::strip::{Added, Strip, strip, strip_added};
 use super::weight::{WeightStrip, add_strip, finish};
 use super::{PATCH, TILE, Tiles, pack};
 use crate::conv2d::Conv2dShape;
@@ -122,6 +122,48 @@ fn convolve(
     }
 }
 
+/// The same, with something added and ReLU behind it.
+fn convolve_onto(
+    isa: Isa,
+    s: &Conv2dShape,
+    most: usize,
+    (input, packed): (&[f32], &[f32]),
+    (other, relu): (&[f32], bool),
+) -> Vec<f32> {
+    let padded = Padded::new(s, s.in_channels, input);
+    let out_row = s.width * s.out_channels * LANES;
+    let mut output = vec![f32::NAN; s.height * out_row];
+    for (first, tiles) in strips(s, most) {
+        for group in 0..s.groups {
+            let at = first * out_row + group * s.group_out() * LANES;
+            let sizes = Strip {
+                in_channels: s.group_in(),
+                out_channels: s.group_out(),
+                tiles,
+                in_step: padded.pixel,
+                out_step: s.out_channels * LANES,
+                out_row,
+            };
+            strip_added(
+                isa,
+                sizes,
+                &padded.values[group * s.group_in() * LANES..],
+                &padded.rows(first, 1, tiles.input_rows(), 1),
+                &packed[group * packed.len() / s.groups..][..packed.len() / s.groups],
+                None,
+                &mut output[at..],
+                Added {
+                    other: &other[at..],
+                    relu,
+                },
+                ahead_of(input),
+                &mut vec![f32::NAN; sizes.scratch_len()],
+            );
+        }
+    }
+    output
+}
+
 fn weight_gradient(
     isa: Isa,
     s: &Conv2dShape,
@@ -231,6 +273,25 @@ proptest! {
             }
             assert_close(isa, "sum", &found.sum, &sum, 400.0);
             assert_close(isa, "square", &found.square, &square, 4000.0);
+        }
+    }
+
+    #[test]
+    fn adding_on_the_way_has_the_bits_of_adding_after(s in shapes(1), most in 1usize..3, relu: bool,
+        seed in any::<u32>())
+    {
+        let input = numbers(s.height * s.width * s.in_channels * LANES, seed);
+        let weight = numbers(s.weight_len(), seed ^ 1);
+        let other = numbers(s.height * s.width * s.out_channels * LANES, seed ^ 2);
+        let shift = vec![0.0; s.out_channels];
+        for &isa in Isa::available() {
+            let mut packed = vec![0.0; pack::packed_len(&s)];
+            pack::forward(isa, &s, &weight, None, &mut packed);
+            let alone = convolve(isa, &s, most, &input, &packed, None, &shift).output;
+            let sum = alone.iter().zip(&other).map(|(a, b)| a + b);
+            let want: Vec<f32> = sum.map(|y| if relu { y.max(0.0) } else { y }).collect();
+            let found = convolve_onto(isa, &s, most, (&input, &packed), (&other, relu));
+            prop_assert_eq!(&found, &want, "{}", isa.name());
         }
     }
 
