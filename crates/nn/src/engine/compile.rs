@@ -4,9 +4,9 @@ use reslab_kernels::conv2d::{Conv2dShape, winograd};
 use reslab_kernels::pointwise::Nonlinearity;
 
 use super::ir::{
-    Adapter, Conv, Factor, MaxPool, Norm, Op, Product, Program, Stat, Sum, Tensor, View,
+    Adapter, Conv, Factor, Finish, MaxPool, Norm, Op, Product, Program, Stat, Sum, Tensor, View,
 };
-use super::passes::{add_in_convolutions, fuse_sums, mark_propagation};
+use super::passes::{finish_convolutions, fuse_sums, mark_propagation};
 use crate::error::ShapeError;
 use crate::network::shapes::layer_output_shape;
 use crate::network::{
@@ -60,7 +60,7 @@ pub(super) fn compile(network: &Network, purpose: Purpose) -> Result<Program, Sh
         mark_propagation(&mut program);
     }
     if purpose == Purpose::Evaluation {
-        add_in_convolutions(&mut program);
+        finish_convolutions(&mut program);
     }
     fuse_sums(&mut program);
     Ok(program)
@@ -189,7 +189,7 @@ impl Compiler {
             folded,
             stat,
             fused: None,
-            added: None,
+            finish: Finish::default(),
             flat,
             tiled: winograd::pays(&shape),
             whole: !flat && whole_pays(&shape),

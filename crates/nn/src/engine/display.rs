@@ -110,8 +110,13 @@ fn conv_line(conv: &Conv, isa: &str) -> String {
     } else {
         line += &view_words(conv.input);
     }
-    if conv.added.is_some() {
+    if conv.finish.add.is_some() {
         line += ", sum on writing";
+    } else if conv.finish.relu {
+        line += ", ReLU on writing";
+    }
+    if conv.reads_in_place() {
+        line += ", read in place";
     }
     if conv.stat.is_some() {
         line += ", statistics fused";

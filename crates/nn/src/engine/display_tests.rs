@@ -46,4 +46,8 @@ fn evaluation_adds_shortcuts_as_convolutions_write() {
     );
     let before = plan(Placement::PreActivation);
     assert_eq!(count(&before, "sum on writing"), 7, "{before}");
+    // The first layer's output goes through a sum of one term; first layers of seven blocks write
+    // what second layers read.
+    assert_eq!(count(&original, "ReLU on writing"), 7, "{original}");
+    assert!(count(&original, "read in place") > 10, "{original}");
 }

@@ -71,8 +71,8 @@ pub(super) struct Conv {
     pub stat: Option<usize>,
     /// Sum that is computed, row by row, as this convolution reads it.
     pub fused: Option<Sum>,
-    /// What is added to its output before that is stored, and whether ReLU follows (evaluation).
-    pub added: Option<(usize, bool)>,
+    /// What is done to its output before that is stored (evaluation).
+    pub finish: Finish,
     /// Whether images of a shard are the pixels of one row: all sides are 1.
     pub flat: bool,
     /// Whether it is done by tiles (Winograd) where its kernel allows.
@@ -86,6 +86,15 @@ pub(super) struct Conv {
     pub bias_at: usize,
     /// Whether its input's gradient is asked for.
     pub propagates: bool,
+}
+
+/// What follows a convolution by tiles before its output is stored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Finish {
+    /// A tensor that is added.
+    pub add: Option<usize>,
+    /// ReLU.
+    pub relu: bool,
 }
 
 /// How a term of a sum is brought to the sum's shape.
@@ -197,6 +206,18 @@ impl View {
 }
 
 impl Conv {
+    /// Whether strips read the image where it lies, without a copy in rows with margins.
+    pub fn reads_in_place(&self) -> bool {
+        let evaluation = self.stat.is_none() && self.fused.is_none();
+        let whole_tiles = self.shape.width.is_multiple_of(winograd::TILE);
+        let input = self.input.tensor;
+        self.tiled
+            && evaluation
+            && whole_tiles
+            && self.input.is_plain()
+            && self.finish.add != Some(input)
+    }
+
     /// Floats of its packed weights, for the forward pass or for the input's gradient.
     pub fn packed_len(&self) -> usize {
         if self.tiled {
@@ -240,7 +261,7 @@ impl Op {
                     Some(sum) => sum.terms.iter().map(|t| t.0).collect(),
                     None => vec![conv.input],
                 };
-                views.extend(conv.added.map(|(other, _)| View::plain(other)));
+                views.extend(conv.finish.add.map(View::plain));
                 views
             }
             Op::Sum(sum) => sum.terms.iter().map(|t| t.0).collect(),

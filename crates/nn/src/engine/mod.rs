@@ -30,6 +30,7 @@ mod display;
 mod display_tests;
 mod evaluation;
 mod executor;
+mod finished;
 mod footprint;
 mod forward;
 pub(crate) mod geometry;

@@ -3,7 +3,7 @@
 
 use reslab_kernels::pointwise::Nonlinearity;
 
-use super::ir::{Adapter, Op, Program, Sum, View};
+use super::ir::{Adapter, Finish, Op, Program, Sum, View};
 
 /// Marks the convolutions whose input's gradient is asked for: all but those that read the
 /// network's input (or what only it makes).
@@ -42,9 +42,51 @@ pub(super) fn wanted_gradients(program: &Program) -> Vec<bool> {
     wanted
 }
 
+/// Moves sums and ReLU into the convolutions by tiles that they follow: passes over pixels less.
+pub(super) fn finish_convolutions(program: &mut Program) {
+    add_in_convolutions(program);
+    activate_in_convolutions(program);
+}
+
+/// Applies ReLU as a convolution writes, where all that read its output do it.
+fn activate_in_convolutions(program: &mut Program) {
+    for at in 0..program.ops.len() {
+        let Op::Conv(conv) = &program.ops[at] else {
+            continue;
+        };
+        let output = conv.output;
+        let shown = |view: &View| view.tensor == output;
+        let activated = View {
+            activation: Nonlinearity::Relu,
+            ..View::plain(output)
+        };
+        let reads = |op: &Op| op.inputs().iter().any(shown);
+        let alike = |op: &Op| match op {
+            Op::Conv(reader) => reader.input == activated && reader.finish.add != Some(output),
+            _ => false,
+        };
+        let mut readers = program.ops.iter().filter(|op| reads(op));
+        let fits = conv.tiled
+            && conv.finish == Finish::default()
+            && output != program.logits
+            && !program.block_outputs.iter().any(shown)
+            && readers.all(alike);
+        if !fits {
+            continue;
+        }
+        for op in &mut program.ops {
+            match op {
+                Op::Conv(conv) if conv.output == output => conv.finish.relu = true,
+                Op::Conv(conv) if conv.input == activated => conv.input = View::plain(output),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Moves each sum of a convolution by tiles and something that is there already into the
-/// convolution, which stores the sum in place of its output: one pass over pixels less.
-pub(super) fn add_in_convolutions(program: &mut Program) {
+/// convolution, which stores the sum in place of its output.
+fn add_in_convolutions(program: &mut Program) {
     let mut ops: Vec<Op> = Vec::with_capacity(program.ops.len());
     let old = std::mem::take(&mut program.ops);
     for op in &old {
@@ -55,12 +97,15 @@ pub(super) fn add_in_convolutions(program: &mut Program) {
         if let (Op::Sum(sum), Some(Op::Conv(conv))) = (op, ops.last_mut())
             && let Some(other) = other_term(sum, conv.output)
             && conv.tiled
-            && conv.added.is_none()
+            && conv.finish.add.is_none()
             && readers(conv.output) == 1
             && conv.output != program.logits
             && !program.block_outputs.contains(&View::plain(conv.output))
         {
-            conv.added = Some((other, sum.activation == Nonlinearity::Relu));
+            conv.finish = Finish {
+                add: Some(other),
+                relu: sum.activation == Nonlinearity::Relu,
+            };
             conv.output = sum.output;
             continue;
         }

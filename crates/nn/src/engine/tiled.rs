@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use reslab_kernels::conv2d::row::Sums;
-use reslab_kernels::conv2d::winograd::strip::{Added, Strip, strip, strip_added};
+use reslab_kernels::conv2d::winograd::strip::{Strip, strip};
 use reslab_kernels::conv2d::winograd::weight::{WeightStrip, add_strip, finish};
 use reslab_kernels::conv2d::winograd::{POINTS, TILE, Tiles};
 
@@ -12,14 +12,15 @@ use reslab_kernels::{Ahead, Base, LANES};
 use super::backward::ConvPass;
 use super::backward_plan::{Delivery, Gradient};
 use super::deliver::{Scratch, deliver};
+use super::finished;
 use super::forward::{convolution_bias, fill};
 use super::geometry::Geometry;
-use super::ir::{Adapter, Conv};
-use super::shard::{Context, Frame, Plan, Shard, Worker, pair};
+use super::ir::{Adapter, Conv, Finish};
+use super::shard::{Context, Frame, Plan, Shard, Worker};
 
 /// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
 /// first rows of the one that comes next.
-fn next_rows(
+pub(super) fn next_rows(
     first: usize,
     height: usize,
     arena: &[f32],
@@ -35,7 +36,7 @@ fn next_rows(
 }
 
 /// Adds what the given rows of a convolution's input are made from.
-fn add_sources(
+pub(super) fn add_sources(
     plan: &Plan,
     conv: &Conv,
     frame: Frame,
@@ -93,6 +94,9 @@ pub(super) fn convolve(
     arena: &mut [f32],
     worker: &mut Worker,
 ) {
+    if conv.finish != Finish::default() || conv.reads_in_place() {
+        return finished::convolve(cx, conv, geometry, frame, arena, worker);
+    }
     let height = conv.shape.height;
     let ring = geometry.input_ring(TILE);
     let row_len = geometry.shape.width * geometry.pixel;
@@ -111,16 +115,6 @@ pub(super) fn convolve(
         ahead.add(Base::of(arena), output.clone());
         if let Some((base, rows)) = next_rows(first, height, arena, worker) {
             add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
-        }
-        if let Some((other, relu)) = conv.added {
-            let other = cx.plan.rows(other, frame, first..first + rows);
-            ahead.add(Base::of(arena), other.clone());
-            let (output, other) = pair(arena, output, other);
-            let added = Added { other, relu };
-            added_strip(
-                cx, conv, geometry, tiles, &places, output, added, ahead, worker,
-            );
-            continue;
         }
         let output = &mut arena[output];
         forward_strip(cx, conv, geometry, tiles, &places, output, ahead, worker);
@@ -163,42 +157,8 @@ fn forward_strip(
     }
 }
 
-/// A strip to which something is added before it is stored.
-fn added_strip(
-    cx: Context<'_>,
-    conv: &Conv,
-    geometry: &Geometry,
-    tiles: Tiles,
-    places: &[usize],
-    output: &mut [f32],
-    added: Added<'_>,
-    ahead: Ahead,
-    worker: &mut Worker,
-) {
-    let (group_in, group_out) = (conv.shape.group_in(), conv.shape.group_out());
-    let bias = convolution_bias(cx, conv);
-    for group in 0..conv.shape.groups {
-        let first = group * group_out;
-        strip_added(
-            cx.plan.isa,
-            sizes(conv, geometry, tiles),
-            &worker.inputs[group * group_in * LANES..],
-            places,
-            &cx.numbers.forward[conv.packed_group(group)],
-            bias.map(|bias| &bias[first..first + group_out]),
-            &mut output[first * LANES..],
-            Added {
-                other: &added.other[first * LANES..],
-                relu: added.relu,
-            },
-            ahead.unless(group > 0),
-            &mut worker.transformed,
-        );
-    }
-}
-
 /// Sizes of a forward strip of one group.
-fn sizes(conv: &Conv, geometry: &Geometry, tiles: Tiles) -> Strip {
+pub(super) fn sizes(conv: &Conv, geometry: &Geometry, tiles: Tiles) -> Strip {
     Strip {
         in_channels: conv.shape.group_in(),
         out_channels: conv.shape.group_out(),

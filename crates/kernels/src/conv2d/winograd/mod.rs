@@ -13,6 +13,7 @@
 //!
 //! Legend: `T` tiles in a strip, `i` and `o` channels in and out of a group, `p` one of 36 points.
 
+pub mod input;
 mod outputs;
 pub mod pack;
 pub mod strip;

@@ -10,7 +10,8 @@ use crate::vector::Vector;
 pub(super) const STORE: u8 = 0;
 pub(super) const SUM_UP: u8 = 1;
 pub(super) const ADD: u8 = 2;
-pub(super) const ADD_RELU: u8 = 3;
+pub(super) const RELU: u8 = 3;
+pub(super) const ADD_RELU: u8 = 4;
 
 /// The outputs of the tile in row `down` and column `right`, the `tile`-th of its block.
 #[inline(always)]
@@ -76,6 +77,7 @@ unsafe fn put<V: Vector, const FINISH: u8>(
             let place = place + row * strip.out_row + column * strip.out_step + at;
             let y = match FINISH {
                 ADD => y.add(V::load(raw.added.add(place))),
+                RELU => y.relu(),
                 ADD_RELU => y.add(V::load(raw.added.add(place))).relu(),
                 _ => y,
             };

@@ -7,8 +7,9 @@
 
 use super::super::pack::tile_width;
 use super::super::row::Sums;
-use super::outputs::{ADD, ADD_RELU, STORE, SUM_UP, transform_outputs};
-use super::transform::PAIRS;
+use super::input::{Input, OUTSIDE};
+use super::outputs::{ADD, ADD_RELU, RELU, STORE, SUM_UP, transform_outputs};
+use super::transform::{LEFT, PAIRS, RIGHT};
 use super::{PAIR_POINTS, PATCH, POINTS, TILE, Tiles, pair_len, point_len, transform};
 use crate::ahead::{Ahead, Feeder, fetch};
 use crate::vector::{Vector, dispatch};
@@ -80,6 +81,8 @@ pub(super) struct Raw {
     pub square: *mut f32,
     pub added: *const f32,
     pub relu: bool,
+    /// A row outside of the image; null where rows have margins.
+    pub zeros: *const f32,
     pub ahead: Ahead,
     /// Points of the inputs, `(tile, point, channel)`.
     pub inputs: *mut f32,
@@ -91,9 +94,9 @@ pub(super) struct Raw {
 
 /// What is done to the outputs of a convolution before they are stored: a residual block's end.
 #[derive(Debug, Clone, Copy)]
-pub struct Added<'a> {
+pub struct Finish<'a> {
     /// What is added, with the places of the output.
-    pub other: &'a [f32],
+    pub other: Option<&'a [f32]>,
     /// Whether ReLU follows.
     pub relu: bool,
 }
@@ -122,7 +125,12 @@ pub fn strip(
     if strip.tiles.count() == 0 || strip.out_channels == 0 {
         return;
     }
-    let mut raw = prepare(strip, input, rows, weights, bias, output, ahead, scratch);
+    let input = Input {
+        values: input,
+        rows,
+        zeros: None,
+    };
+    let mut raw = prepare(strip, input, weights, bias, output, ahead, scratch);
     if let Some(sums) = sums {
         let lanes = strip.out_channels * LANES;
         assert_eq!(sums.shift.len(), strip.out_channels, "one shift a channel");
@@ -135,54 +143,45 @@ pub fn strip(
     dispatch!(isa, whole(raw: Raw));
 }
 
-/// Writes a strip of a convolution plus something else, and what ReLU makes of it; otherwise like
-/// [`strip`].
-pub fn strip_added(
+/// Writes a strip of a convolution, plus something else, and what ReLU makes of it; otherwise like
+/// [`strip`]. The input may be an image as it is stored.
+pub fn strip_finished(
     isa: Isa,
     strip: Strip,
-    input: &[f32],
-    rows: &[usize],
+    input: Input<'_>,
     weights: &[f32],
     bias: Option<&[f32]>,
     output: &mut [f32],
-    added: Added<'_>,
+    finish: Finish<'_>,
     ahead: Ahead,
     scratch: &mut [f32],
 ) {
     if strip.tiles.count() == 0 || strip.out_channels == 0 {
         return;
     }
-    let mut raw = prepare(strip, input, rows, weights, bias, output, ahead, scratch);
-    assert!(
-        added.other.len() >= strip.reach(),
-        "what is added is shorter than the strip"
-    );
-    raw.added = added.other.as_ptr();
-    raw.relu = added.relu;
+    let mut raw = prepare(strip, input, weights, bias, output, ahead, scratch);
+    if let Some(other) = finish.other {
+        assert!(
+            other.len() >= strip.reach(),
+            "what is added is shorter than the strip"
+        );
+        raw.added = other.as_ptr();
+    }
+    raw.relu = finish.relu;
     dispatch!(isa, whole(raw: Raw));
 }
 
 /// Checks all sizes.
 fn prepare(
     strip: Strip,
-    input: &[f32],
-    rows: &[usize],
+    input: Input<'_>,
     weights: &[f32],
     bias: Option<&[f32]>,
     output: &mut [f32],
     ahead: Ahead,
     scratch: &mut [f32],
 ) -> Raw {
-    let tiles = strip.tiles;
-    assert_eq!(
-        rows.len(),
-        tiles.input_rows(),
-        "one place for each input row"
-    );
-    let reach = (tiles.input_pixels() - 1) * strip.in_step + strip.in_channels * LANES;
-    for row in rows {
-        assert!(row + reach <= input.len(), "a row reaches past the input");
-    }
+    input.check(&strip);
     let pairs = strip.in_channels * strip.out_channels;
     assert_eq!(weights.len(), POINTS * pairs, "packed weights");
     assert!(
@@ -199,8 +198,8 @@ fn prepare(
     let (products, columns) = rest.split_at_mut(products_len);
     Raw {
         strip,
-        input: input.as_ptr(),
-        rows: rows.as_ptr(),
+        input: input.values.as_ptr(),
+        rows: input.rows.as_ptr(),
         weights: weights.as_ptr(),
         bias: bias.map_or(std::ptr::null(), <[f32]>::as_ptr),
         output: output.as_mut_ptr(),
@@ -209,6 +208,7 @@ fn prepare(
         square: std::ptr::null_mut(),
         added: std::ptr::null(),
         relu: false,
+        zeros: input.zeros.map_or(std::ptr::null(), <[f32]>::as_ptr),
         ahead,
         inputs: inputs.as_mut_ptr(),
         products: products.as_mut_ptr(),
@@ -232,14 +232,12 @@ unsafe fn whole<V: Vector>(raw: Raw) {
             }
             for tile in 0..count {
                 let place = (down, right + tile);
-                if !raw.added.is_null() && raw.relu {
-                    transform_outputs::<V, ADD_RELU>(&raw, place, tile);
-                } else if !raw.added.is_null() {
-                    transform_outputs::<V, ADD>(&raw, place, tile);
-                } else if raw.sum.is_null() {
-                    transform_outputs::<V, STORE>(&raw, place, tile);
-                } else {
-                    transform_outputs::<V, SUM_UP>(&raw, place, tile);
+                match (raw.sum.is_null(), raw.added.is_null(), raw.relu) {
+                    (false, _, _) => transform_outputs::<V, SUM_UP>(&raw, place, tile),
+                    (_, false, true) => transform_outputs::<V, ADD_RELU>(&raw, place, tile),
+                    (_, false, false) => transform_outputs::<V, ADD>(&raw, place, tile),
+                    (_, _, true) => transform_outputs::<V, RELU>(&raw, place, tile),
+                    (_, _, false) => transform_outputs::<V, STORE>(&raw, place, tile),
                 }
             }
         }
@@ -249,18 +247,34 @@ unsafe fn whole<V: Vector>(raw: Raw) {
 /// Two rows of points of one or two tiles, of which the first is `tile`.
 #[inline(always)]
 unsafe fn transform_inputs<V: Vector>(raw: &Raw, tile: (usize, usize), count: usize, pair: usize) {
-    match (pair, count) {
-        (0, 1) => transform_pair::<V, 0, 6>(raw, tile),
-        (1, 1) => transform_pair::<V, 1, 6>(raw, tile),
-        (_, 1) => transform_pair::<V, 2, 6>(raw, tile),
-        (0, _) => transform_pair::<V, 0, 10>(raw, tile),
-        (1, _) => transform_pair::<V, 1, 10>(raw, tile),
-        (_, _) => transform_pair::<V, 2, 10>(raw, tile),
+    let right = tile.1 + count == raw.strip.tiles.across();
+    match (raw.zeros.is_null(), tile.1 == 0, right) {
+        (false, true, true) => transform_at::<V, { LEFT | RIGHT }>(raw, tile, count, pair),
+        (false, true, false) => transform_at::<V, LEFT>(raw, tile, count, pair),
+        (false, false, true) => transform_at::<V, RIGHT>(raw, tile, count, pair),
+        _ => transform_at::<V, 0>(raw, tile, count, pair),
     }
 }
 
 #[inline(always)]
-unsafe fn transform_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
+unsafe fn transform_at<V: Vector, const EDGE: u8>(
+    raw: &Raw,
+    tile: (usize, usize),
+    count: usize,
+    pair: usize,
+) {
+    match (pair, count) {
+        (0, 1) => transform_pair::<V, 0, 6, EDGE>(raw, tile),
+        (1, 1) => transform_pair::<V, 1, 6, EDGE>(raw, tile),
+        (_, 1) => transform_pair::<V, 2, 6, EDGE>(raw, tile),
+        (0, _) => transform_pair::<V, 0, 10, EDGE>(raw, tile),
+        (1, _) => transform_pair::<V, 1, 10, EDGE>(raw, tile),
+        (_, _) => transform_pair::<V, 2, 10, EDGE>(raw, tile),
+    }
+}
+
+#[inline(always)]
+unsafe fn transform_pair<V: Vector, const PAIR: usize, const COLUMNS: usize, const EDGE: u8>(
     raw: &Raw,
     (down, right): (usize, usize),
 ) {
@@ -269,12 +283,22 @@ unsafe fn transform_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
     let first = right * TILE * strip.in_step;
     let mut rows = [std::ptr::null(); PATCH];
     for (i, row) in rows.iter_mut().enumerate() {
-        *row = raw.input.add(*raw.rows.add(down * TILE + i) + first);
+        let place = *raw.rows.add(down * TILE + i);
+        *row = if raw.zeros.is_null() {
+            raw.input.add(place + first)
+        } else {
+            // Without a margin the column before the first tile's lies outside: it is not read.
+            let start = match place {
+                OUTSIDE => raw.zeros,
+                place => raw.input.add(place),
+            };
+            start.wrapping_add(first).wrapping_sub(strip.in_step)
+        };
     }
     for at in (0..strip.in_channels * LANES).step_by(V::LANES) {
-        let rows = rows.map(|row| row.add(at));
+        let rows = rows.map(|row| row.wrapping_add(at));
         let to = raw.inputs.add(at);
-        transform::patch_pair::<V, PAIR, COLUMNS>(rows, strip.in_step, to, point);
+        transform::patch_pair::<V, PAIR, COLUMNS, EDGE>(rows, strip.in_step, to, point);
     }
 }
 

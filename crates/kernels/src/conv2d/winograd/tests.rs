@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::super::backward_weight::transpose;
 use super::super::row::Sums;
 use super::super::tests::{assert_close, for_each_product, numbers};
-use super::strip::{Added, Strip, strip, strip_added};
+use super::input::{Input, OUTSIDE};
+use super::strip::{Finish, Strip, strip, strip_finished};
 use super::weight::{WeightStrip, add_strip, finish};
 use super::{PATCH, TILE, Tiles, pack};
 use crate::conv2d::Conv2dShape;
@@ -122,19 +123,22 @@ fn convolve(
     }
 }
 
-/// The same, with something added and ReLU behind it.
-fn convolve_onto(
+/// The same, with something added and ReLU behind it; from an image without margins if `bare`.
+fn convolve_finished(
     isa: Isa,
     s: &Conv2dShape,
     most: usize,
-    (input, packed): (&[f32], &[f32]),
-    (other, relu): (&[f32], bool),
+    (input, packed, bare): (&[f32], &[f32], bool),
+    (other, relu): (Option<&[f32]>, bool),
 ) -> Vec<f32> {
     let padded = Padded::new(s, s.in_channels, input);
     let out_row = s.width * s.out_channels * LANES;
+    let in_row = s.width * s.in_channels * LANES;
+    let zeros = vec![0.0; in_row];
     let mut output = vec![f32::NAN; s.height * out_row];
     for (first, tiles) in strips(s, most) {
         for group in 0..s.groups {
+            let from = group * s.group_in() * LANES;
             let at = first * out_row + group * s.group_out() * LANES;
             let sizes = Strip {
                 in_channels: s.group_in(),
@@ -144,16 +148,31 @@ fn convolve_onto(
                 out_step: s.out_channels * LANES,
                 out_row,
             };
-            strip_added(
+            let place = |i: usize| {
+                let row = (first + i).checked_sub(1).filter(|&y| y < s.height);
+                row.map_or(OUTSIDE, |y| y * in_row)
+            };
+            let rows = match bare {
+                true => (0..tiles.input_rows()).map(place).collect(),
+                false => padded.rows(first, 1, tiles.input_rows(), 1),
+            };
+            strip_finished(
                 isa,
                 sizes,
-                &padded.values[group * s.group_in() * LANES..],
-                &padded.rows(first, 1, tiles.input_rows(), 1),
+                Input {
+                    values: if bare {
+                        &input[from..]
+                    } else {
+                        &padded.values[from..]
+                    },
+                    rows: &rows,
+                    zeros: bare.then_some(&zeros[from..]),
+                },
                 &packed[group * packed.len() / s.groups..][..packed.len() / s.groups],
                 None,
                 &mut output[at..],
-                Added {
-                    other: &other[at..],
+                Finish {
+                    other: other.map(|other| &other[at..]),
                     relu,
                 },
                 ahead_of(input),
@@ -277,20 +296,28 @@ proptest! {
     }
 
     #[test]
-    fn adding_on_the_way_has_the_bits_of_adding_after(s in shapes(1), most in 1usize..3, relu: bool,
-        seed in any::<u32>())
+    fn a_finish_on_the_way_has_the_bits_of_one_after(mut s in shapes(1), most in 1usize..3, add: bool,
+        relu: bool, bare: bool, seed in any::<u32>())
     {
+        if bare {
+            s.width = s.width.next_multiple_of(TILE);
+        }
         let input = numbers(s.height * s.width * s.in_channels * LANES, seed);
         let weight = numbers(s.weight_len(), seed ^ 1);
         let other = numbers(s.height * s.width * s.out_channels * LANES, seed ^ 2);
+        let other = add.then_some(&other[..]);
         let shift = vec![0.0; s.out_channels];
         for &isa in Isa::available() {
             let mut packed = vec![0.0; pack::packed_len(&s)];
             pack::forward(isa, &s, &weight, None, &mut packed);
-            let alone = convolve(isa, &s, most, &input, &packed, None, &shift).output;
-            let sum = alone.iter().zip(&other).map(|(a, b)| a + b);
-            let want: Vec<f32> = sum.map(|y| if relu { y.max(0.0) } else { y }).collect();
-            let found = convolve_onto(isa, &s, most, (&input, &packed), (&other, relu));
+            let mut want = convolve(isa, &s, most, &input, &packed, None, &shift).output;
+            if let Some(other) = other {
+                want.iter_mut().zip(other).for_each(|(y, other)| *y += other);
+            }
+            if relu {
+                want.iter_mut().for_each(|y| *y = y.max(0.0));
+            }
+            let found = convolve_finished(isa, &s, most, (&input, &packed, bare), (other, relu));
             prop_assert_eq!(&found, &want, "{}", isa.name());
         }
     }

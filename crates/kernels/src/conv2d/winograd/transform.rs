@@ -114,12 +114,17 @@ pub unsafe fn gradient_pair<V: Vector, const PAIR: usize>(g: impl Fn(usize) -> V
     ]
 }
 
+/// The tiles lie at the left edge of a row without margins, and at the right one.
+pub const LEFT: u8 = 1;
+pub const RIGHT: u8 = 2;
+
 /// Transforms the patches of one or two (`COLUMNS` = 6 or 10) neighbouring tiles to the points in
 /// two rows: `(Bᵀ d B)[i, ·]`. `rows` point at the first column, columns are `step` floats apart.
 /// Point `j` of a tile's first row goes to `to + j · point`, of its second to `6 · point` more, and
-/// the second tile to `12 · point` more.
+/// the second tile to `12 · point` more. At an `EDGE` (see [`LEFT`] and [`RIGHT`]) the outermost
+/// column is 0 and not read.
 #[inline(always)]
-pub unsafe fn patch_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
+pub unsafe fn patch_pair<V: Vector, const PAIR: usize, const COLUMNS: usize, const EDGE: u8>(
     rows: [*const f32; PATCH],
     step: usize,
     to: *mut f32,
@@ -127,7 +132,13 @@ pub unsafe fn patch_pair<V: Vector, const PAIR: usize, const COLUMNS: usize>(
 ) {
     let mut down = [[V::zero(); COLUMNS]; 2];
     for column in 0..COLUMNS {
-        let pair = data_pair::<V, PAIR>(|i| V::load(rows[i].add(column * step)));
+        let outside =
+            (column == 0 && EDGE & LEFT != 0) || (column + 1 == COLUMNS && EDGE & RIGHT != 0);
+        if outside {
+            continue;
+        }
+        let at = column * step;
+        let pair = data_pair::<V, PAIR>(|i| V::load(rows[i].wrapping_add(at)));
         down[0][column] = pair[0];
         down[1][column] = pair[1];
     }

@@ -164,7 +164,7 @@ unsafe fn transform_pair<V: Vector, const PAIR: usize>(raw: &Raw, (down, right):
         for at in (0..BLOCK_PIXEL).step_by(V::LANES) {
             let rows = rows.map(|row| row.add(block * strip.block + at));
             let to = raw.inputs.add(block * BLOCK_PIXEL + at);
-            transform::patch_pair::<V, PAIR, PATCH>(rows, BLOCK_PIXEL, to, point);
+            transform::patch_pair::<V, PAIR, PATCH, 0>(rows, BLOCK_PIXEL, to, point);
         }
     }
     let point = point_len(strip.out_channels);
