@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use reslab_results::ranks::{bootstrap, spearman};
+use reslab_results::table::Row;
 
 use super::{Run, network_section, runs, shape};
 use crate::axes::{Axis, nice_above, number};
@@ -11,13 +12,27 @@ use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 use crate::tables::Tables;
 use crate::theme;
 
-/// Kinds of perturbation in the table `sharpness`, in words.
-pub(super) const KINDS: [(&str, &str); 4] = [
+/// Kinds of measures in the table `sharpness`, in words.
+pub(super) const KINDS: [(&str, &str); 5] = [
     ("gaussian", "Random direction"),
     ("filter", "Random, in units of filters"),
     ("gradient", "Along the gradient"),
     ("gradient-filter", "Gradient, in units of filters"),
+    (CURVATURE, "Largest eigenvalue"),
 ];
+
+/// The kind that is no perturbation.
+const CURVATURE: &str = "curvature";
+
+/// What a row of the table `sharpness` measures: the rise of the loss, or the curvature.
+pub(super) fn value(row: &Row<'_>) -> Option<f64> {
+    let column = if row.text("kind") == Some(CURVATURE) {
+        "eigenvalue"
+    } else {
+        "rise"
+    };
+    row.real(column)
+}
 
 /// A measure: its name, and one value a run.
 pub(super) struct Measure {
@@ -123,10 +138,10 @@ fn measures(tables: &Tables) -> Result<Vec<Measure>, String> {
         for row in table.iter() {
             let asked = row.text("kind") == Some(kind)
                 && row.integer("epoch") == last
-                && row.real("radius") == Some(radius)
+                && row.real("radius").is_none_or(|own| own == radius)
                 && row.real("rescale") == Some(1.0);
-            if let (true, Some(id), Some(rise)) = (asked, row.text("run_id"), row.real("rise")) {
-                rises.entry(id.to_owned()).or_default().push(rise);
+            if let (true, Some(id), Some(value)) = (asked, row.text("run_id"), value(&row)) {
+                rises.entry(id.to_owned()).or_default().push(value);
             }
         }
         let means = rises.into_iter().map(|(id, rises)| {
@@ -135,7 +150,11 @@ fn measures(tables: &Tables) -> Result<Vec<Measure>, String> {
         });
         Measure {
             name,
-            label: format!("Rise of the loss, radius {radius}"),
+            label: if *kind == CURVATURE {
+                "Of the Hessian by the weights".into()
+            } else {
+                format!("Rise of the loss, radius {radius}")
+            },
             values: means.filter(|(_, v)| v.is_finite() && *v > 0.0).collect(),
         }
     });
@@ -153,8 +172,8 @@ fn largest_eigenvalue(tables: &Tables) -> Option<Measure> {
     });
     let values = rows.filter_map(|row| Some((row.text("run_id")?.to_owned(), row.real("value")?)));
     Some(Measure {
-        name: "Curvature",
-        label: "Largest eigenvalue of the Hessian".into(),
+        name: "Largest eigenvalue by all parameters",
+        label: "Of the Hessian by all parameters".into(),
         values: values.filter(|(_, v)| v.is_finite() && *v > 0.0).collect(),
     })
 }

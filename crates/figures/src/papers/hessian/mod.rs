@@ -23,7 +23,7 @@ use crate::tables::Tables;
 use crate::theme;
 
 /// Settings that the figures compare, and those that may go with them.
-const COMPARED: [&str; 10] = [
+const COMPARED: [&str; 12] = [
     "model_depth",
     "model_residual",
     "model_batch_norm",
@@ -32,25 +32,56 @@ const COMPARED: [&str; 10] = [
     "train_lr",
     "train_warmup",
     "init_weights_sha256",
+    "probes_hessian_mode",
+    "probes_hessian_epochs",
     "data_root",
     "seed",
 ];
 
-/// The figures that the tables `hessian` and `hessian_density` suffice for.
+/// The figures that the tables `hessian` and `hessian_density` suffice for, of each mode of batch norms
+/// apart.
 pub fn figures(tables: &Tables) -> Vec<Named> {
-    let study = match Study::read(tables) {
-        Ok(study) => study,
-        Err(reason) => return vec![("hessian-extremes".into(), Err(reason))],
+    let Some(table) = tables.instruments.get("hessian") else {
+        let reason = "there is no table 'hessian'".to_owned();
+        return vec![("hessian-extremes".into(), Err(reason))];
     };
+    let mode = |row: reslab_results::table::Row<'_>| row.text("mode").unwrap_or("").to_owned();
+    let modes: BTreeSet<String> = table.iter().map(mode).collect();
+    if modes.is_empty() {
+        return vec![(
+            "hessian-extremes".into(),
+            Err("nothing was measured".into()),
+        )];
+    }
+    let mut figures = Vec::new();
+    for mode in &modes {
+        let of_mode = table.filter(|row| row.text("mode").unwrap_or("") == mode);
+        // The papers' mode has the plain names.
+        let suffix = if modes.len() > 1 && mode == "training" {
+            "-training-mode"
+        } else {
+            ""
+        };
+        match Study::read(tables, &of_mode) {
+            Ok(study) => figures.extend(of_study(&study, tables, suffix)),
+            Err(reason) => figures.push((format!("hessian-extremes{suffix}"), Err(reason))),
+        }
+    }
+    figures
+}
+
+fn of_study(study: &Study<'_>, tables: &Tables, suffix: &str) -> Vec<Named> {
     let mut figures = Vec::new();
     if let Some(table) = tables.instruments.get("hessian_density") {
-        figures.push(("hessian-density".into(), density::figure(&study, table)));
+        let figure = density::figure(study, table);
+        figures.push((format!("hessian-density{suffix}"), figure));
     }
     if study.epochs.len() > 1 {
-        figures.push(("hessian-training".into(), training::figure(&study)));
+        let figure = training::figure(study);
+        figures.push((format!("hessian-training{suffix}"), figure));
     }
     if study.depths.len() > 1 {
-        figures.push(("hessian-depth".into(), depth::figure(&study)));
+        figures.push((format!("hessian-depth{suffix}"), depth::figure(study)));
     }
     figures
 }
@@ -99,12 +130,15 @@ struct Study<'t> {
 }
 
 impl<'t> Study<'t> {
-    fn read(tables: &'t Tables) -> Result<Self, String> {
+    /// Of the rows of one mode.
+    fn read(tables: &'t Tables, table: &'t Table) -> Result<Self, String> {
         nothing_else_varies(&tables.runs, &COMPARED)?;
-        let table = tables.instruments.get("hessian");
-        let table = table.ok_or("there is no table 'hessian'")?;
+        let measured = table.distinct("run_id").unwrap_or_default();
+        let is_measured = |row: &reslab_results::table::Row<'_>| {
+            row.get("run_id").is_some_and(|id| measured.contains(id))
+        };
         let mut runs = BTreeMap::new();
-        for row in tables.runs.iter() {
+        for row in tables.runs.iter().filter(is_measured) {
             let variant = Variant {
                 residual: row.boolean("model_residual").unwrap_or(true),
                 batch_norm: row.boolean("model_batch_norm").unwrap_or(true),
@@ -120,7 +154,7 @@ impl<'t> Study<'t> {
             variants: variants.into_iter().rev().collect(),
             depths: depths.into_iter().collect(),
             epochs: epochs.into_iter().collect(),
-            notes: notes(tables, table),
+            notes: notes(&tables.runs.filter(is_measured), table),
             runs,
             table,
         })
@@ -199,7 +233,7 @@ fn first(rows: &[Quantity], name: &str) -> Option<f64> {
     row.map(|row| row.value)
 }
 
-fn notes(tables: &Tables, table: &Table) -> Vec<String> {
+fn notes(runs: &Table, table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     let only = |column: &str| match table.distinct(column).unwrap_or_default().as_slice() {
         [one] => Some(one.clone()),
@@ -214,7 +248,7 @@ fn notes(tables: &Tables, table: &Table) -> Vec<String> {
             "Hessian of the mean loss over {samples} {set} samples, batch norms in mode {mode}."
         ));
     }
-    let seeds = tables.runs.distinct("seed").map_or(1, |seeds| seeds.len());
+    let seeds = runs.distinct("seed").map_or(1, |seeds| seeds.len());
     if seeds > 1 {
         notes.push(format!(
             "Means over {seeds} seeds with 95 % intervals; faint: single runs."
@@ -234,10 +268,7 @@ fn notes(tables: &Tables, table: &Table) -> Vec<String> {
         };
         notes.push(format!("{open} {noun} not converged to the tolerance."));
     }
-    let rates = tables
-        .runs
-        .distinct("train_lr")
-        .map_or(1, |rates| rates.len());
+    let rates = runs.distinct("train_lr").map_or(1, |rates| rates.len());
     if rates > 1 {
         notes.push("Networks have learning rates of their own.".into());
     }
