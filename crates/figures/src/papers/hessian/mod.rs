@@ -154,7 +154,7 @@ impl<'t> Study<'t> {
             variants: variants.into_iter().rev().collect(),
             depths: depths.into_iter().collect(),
             epochs: epochs.into_iter().collect(),
-            notes: notes(&tables.runs.filter(is_measured), table),
+            notes: notes(&tables.runs.filter(|row| is_measured(&row)), table),
             runs,
             table,
         })
