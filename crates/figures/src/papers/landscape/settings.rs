@@ -18,6 +18,12 @@ struct Setting {
     of: fn(&Study<'_>, &Key) -> Value,
 }
 
+/// Losses above this leave the frame: without normalisation there is no end to them.
+const HIGHEST: f64 = 1000.0;
+
+/// The heading of the setting that is no setting of the cut.
+const NETWORK: &str = "Network";
+
 const SETTINGS: [Setting; 4] = [
     Setting {
         heading: "Directions",
@@ -39,7 +45,7 @@ const SETTINGS: [Setting; 4] = [
         of: |_, key| (key.cut.samples, number(key.cut.samples as f64, 0)),
     },
     Setting {
-        heading: "Network",
+        heading: NETWORK,
         of: |study, key| {
             let seed = study.networks.all[key.run].seed;
             (seed, format!("trained from seed {seed}"))
@@ -126,26 +132,47 @@ fn figure(study: &Study<'_>, keys: &[&Key], varying: &[(&'static Setting, Vec<Va
     });
     let points: Vec<(f64, f64)> = points.collect();
     let x = direction("Place along the line", points.iter().map(|p| p.0));
-    let losses = loss_axis(&points);
-    let rows = statistics.iter().map(|statistics| {
+    let shown: Vec<(f64, f64)> = points.iter().copied().filter(|p| p.1 <= HIGHEST).collect();
+    let losses = loss_axis(&shown);
+    let panel = |statistics: &str, (setting, values): &(&'static Setting, Vec<Value>)| {
         let mut y = losses.clone();
         if !statistics.is_empty() {
             y.label = format!("Loss (statistics {statistics})");
         }
-        let panel = |(setting, values): &(&'static Setting, Vec<Value>)| Panel {
-            title: setting.heading.into(),
+        let layers = panel_layers(study, keys, statistics, setting, values);
+        Panel {
+            title: String::new(),
             x: x.clone(),
-            y: y.clone(),
-            layers: panel_layers(study, keys, statistics, setting, values),
-        };
-        varying.iter().map(panel).collect()
-    });
+            y,
+            layers,
+        }
+    };
+    let mut rows: Vec<Vec<Panel>> = match varying {
+        // Statistics side by side.
+        [one] => vec![statistics.iter().map(|kind| panel(kind, one)).collect()],
+        _ => statistics
+            .iter()
+            .map(|kind| varying.iter().map(|one| panel(kind, one)).collect())
+            .collect(),
+    };
+    if varying.len() > 1 {
+        for (panel, (setting, _)) in rows[0].iter_mut().zip(varying) {
+            panel.title = setting.heading.into();
+        }
+    }
+    let mut notes = notes(study, keys, varying);
+    if shown.len() < points.len() {
+        let highest = points.iter().map(|p| p.1).fold(0.0, f64::max);
+        notes.push(format!(
+            "Losses above {HIGHEST} leave the frame; the highest is {highest:.1e}."
+        ));
+    }
     Figure {
         title: "Loss along lines through a network, by how they were cut".into(),
-        rows: rows.collect(),
+        rows,
         panel_size: (230.0, 190.0),
         legend: legend(varying),
-        notes: notes(study, keys, varying),
+        notes,
     }
 }
 
@@ -195,7 +222,12 @@ fn notes(
         1 => "Along one random direction, the network at 0.".to_owned(),
         n => format!("Along {n} random directions, the network at 0: each faint, the mean bold."),
     }];
-    let usual = SETTINGS.iter().map(|setting| {
+    let varies = |setting: &Setting| varying.iter().any(|(v, _)| v.heading == setting.heading);
+    let told = |setting: &&Setting| match varying.len() {
+        1 => !varies(setting) && setting.heading != NETWORK,
+        _ => varies(setting) || setting.heading != NETWORK,
+    };
+    let usual = SETTINGS.iter().filter(told).map(|setting| {
         let (_, name) = usual(study, keys, setting);
         format!("{}: {name}", setting.heading.to_lowercase())
     });

@@ -349,6 +349,12 @@ fn settings_are_compared_one_at_a_time() {
     check(&lay_out(figure));
     // Statistics kept and recomputed; directions, what moves, samples.
     assert_eq!((figure.rows.len(), figure.rows[0].len()), (2, 3));
+    let titles = |row: usize| -> Vec<&str> {
+        let panels = figure.rows[row].iter();
+        panels.map(|panel| panel.title.as_str()).collect()
+    };
+    assert_eq!(titles(0), ["Directions", "What moves", "Samples"]);
+    assert_eq!(titles(1), [""; 3]);
     let means = |column: usize| -> Vec<f64> {
         let layers = figure.rows[0][column].layers.iter();
         let bold = layers.filter_map(|layer| match layer {

@@ -43,8 +43,12 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         .iter()
         .enumerate()
         .map(|(row, (label, products))| {
-            let all = products.values().flat_map(BTreeMap::values).flatten();
-            let ends = all.chain(&thresholds);
+            let drawn = products.values().flat_map(|epochs| {
+                // What is far off before training would leave no room for the rest.
+                let later = epochs.iter().filter(|(epoch, _)| once || **epoch > 0);
+                later.flat_map(|(_, values)| values)
+            });
+            let ends = drawn.chain(&thresholds);
             let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
             let y = Axis::log(label, low / 1.3, high * 1.3);
             if once {
@@ -74,6 +78,8 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
     let mut notes = notes(tables);
     if once {
         notes.insert(0, single::note(epoch));
+    } else if epochs.contains(&0) {
+        notes.push("Axes reach as far as the values after the first epoch; what lies beyond them before training stands on the frame.".into());
     }
     Ok(Figure {
         title: "Learning rate times curvature".into(),
