@@ -41,6 +41,10 @@ pub(super) struct Measure {
     pub values: BTreeMap<String, f64>,
 }
 
+/// Axes reach so many times as far as the median, so that runs that went astray leave room for the
+/// others; their marks are put on the frame.
+const FAR: f64 = 1000.0;
+
 /// One panel a measure.
 pub fn figure(tables: &Tables) -> Result<Figure, String> {
     let runs = runs(&tables.runs)?;
@@ -106,7 +110,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         });
     }
     let mut all_notes = vec![
-        "One mark a run, after training.".to_owned(),
+        "One mark a run, after training; those on the right frame lie beyond it.".to_owned(),
         "Spearman's rank correlation with 95 % bootstrap interval over runs:".to_owned(),
     ];
     all_notes.extend(notes);
@@ -182,7 +186,10 @@ fn axis(label: &str, all: &[(f64, f64)]) -> Axis {
     let (low, high) = all.iter().fold((f64::MAX, f64::MIN), |(l, h), (value, _)| {
         (l.min(*value), h.max(*value))
     });
-    Axis::log(label, low / 1.25, high * 1.25)
+    let mut values: Vec<f64> = all.iter().map(|(value, _)| *value).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.get(values.len() / 2).copied().unwrap_or(high);
+    Axis::log(label, low / 1.25, (high * 1.25).min(FAR * middle))
 }
 
 /// The points of the runs that a condition holds for.

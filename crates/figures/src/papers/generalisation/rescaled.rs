@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::measures::{KINDS, value};
 use super::{Run, network_section, runs, shape};
 use crate::axes::Axis;
-use crate::plots::{Figure, Layer, Means, Panel};
+use crate::papers::smoothness::geometric_mean;
+use crate::plots::{Figure, Layer, Panel, beside};
 use crate::tables::Tables;
 use crate::theme;
 
@@ -88,7 +89,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         panel_size: (210.0, 150.0),
         legend: vec![network_section(&runs, true)],
         notes: vec![
-            "The first layer of every branch is multiplied by α and what follows is changed so that the network computes the same function. Mean rise of the loss, or largest eigenvalue of the Hessian by the weights, against that of the network as trained; one faint mark a run, means with 95 % t intervals.".into(),
+            "The first layer of every branch is multiplied by α and what follows is changed so that the network computes the same function. Mean rise of the loss, or largest eigenvalue of the Hessian by the weights, against that of the network as trained; one faint mark a run, lines through geometric means.".into(),
         ],
     })
 }
@@ -122,15 +123,28 @@ fn layers(x: &Axis, kinds: &[(bool, Places)]) -> Vec<Layer> {
         dashed: true,
     }];
     for (residual, places) in kinds {
-        let look = Means {
-            color: theme::kind_color(*residual),
-            shape: shape(*residual),
-            dashed: false,
-        };
         let side = if *residual { 0.015 } else { -0.015 };
-        let places = places.iter();
-        let places = places.map(|(alpha, ratios)| (crate::plots::beside(*alpha, x, side), ratios));
-        layers.extend(look.layers(places));
+        let at = |alpha: &f64| beside(*alpha, x, side);
+        let marks = |points, radius, opacity| Layer::Marks {
+            points,
+            shape: shape(*residual),
+            radius,
+            color: theme::kind_color(*residual),
+            opacity,
+        };
+        let runs = places.iter();
+        let runs = runs.flat_map(|(alpha, ratios)| ratios.iter().map(move |r| (at(alpha), *r)));
+        let means = places.iter();
+        let means = means.filter_map(|(alpha, ratios)| Some((at(alpha), geometric_mean(ratios)?)));
+        let means: Vec<(f64, f64)> = means.collect();
+        layers.push(marks(runs.collect(), 2.0, theme::SEED_OPACITY));
+        layers.push(Layer::Line {
+            points: means.clone(),
+            color: theme::kind_color(*residual),
+            width: theme::LINE_WIDTH,
+            dashed: false,
+        });
+        layers.push(marks(means, 3.6, 1.0));
     }
     layers
 }

@@ -139,6 +139,6 @@ fn levels_that_some_run_misses_are_left_out() {
             Layer::Line { points, .. } => Some(points.len()),
             _ => None,
         });
-    // 50 and 60 % are left.
-    assert_eq!(lines.collect::<Vec<_>>(), [2, 2]);
+    // Of the plain networks 50 and 60 % are left; the residual ones reach all but 2 %.
+    assert_eq!(lines.collect::<Vec<_>>(), [2, 8]);
 }

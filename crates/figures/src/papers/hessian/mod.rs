@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use reslab_results::{Cell, Table};
 
 use super::gradients::nothing_else_varies;
-use crate::plots::{Entry, Means, Named, Section};
+use crate::plots::{Entry, Layer, Means, Named, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
@@ -86,6 +86,9 @@ fn of_study(study: &Study<'_>, tables: &Tables, suffix: &str) -> Vec<Named> {
     figures
 }
 
+/// Fewer seeds have no intervals.
+const LEAST_SEEDS: usize = 3;
+
 /// What a network is, for these figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Variant {
@@ -125,6 +128,7 @@ struct Study<'t> {
     depths: Vec<i64>,
     epochs: Vec<i64>,
     table: &'t Table,
+    seeds: usize,
     /// What a reader must know of the measurement.
     notes: Vec<String>,
 }
@@ -149,12 +153,14 @@ impl<'t> Study<'t> {
         let variants: BTreeSet<Variant> = runs.values().map(|run| run.0).collect();
         let depths: BTreeSet<i64> = runs.values().map(|run| run.1).collect();
         let epochs: BTreeSet<i64> = table.iter().filter_map(|r| r.integer("epoch")).collect();
+        let own = tables.runs.filter(|row| is_measured(&row));
         Ok(Self {
             // Residual first: what the others are compared with.
             variants: variants.into_iter().rev().collect(),
             depths: depths.into_iter().collect(),
             epochs: epochs.into_iter().collect(),
-            notes: notes(&tables.runs.filter(|row| is_measured(&row)), table),
+            seeds: seeds(&own),
+            notes: notes(&own, table),
             runs,
             table,
         })
@@ -184,6 +190,20 @@ impl<'t> Study<'t> {
             }
         }
         found
+    }
+
+    /// Means of a variant over seeds. Of two seeds there are no intervals: they would reach over
+    /// decades and say nothing.
+    fn layers<'v>(
+        &self,
+        variant: Variant,
+        values: impl IntoIterator<Item = (f64, &'v Vec<f64>)>,
+    ) -> Vec<Layer> {
+        let mut layers = variant.means().layers(values);
+        if self.seeds < LEAST_SEEDS {
+            layers.retain(|layer| !matches!(layer, Layer::Intervals { .. }));
+        }
+        layers
     }
 
     /// The legend's entries for the variants.
@@ -233,6 +253,10 @@ fn first(rows: &[Quantity], name: &str) -> Option<f64> {
     row.map(|row| row.value)
 }
 
+fn seeds(runs: &Table) -> usize {
+    runs.distinct("seed").map_or(1, |seeds| seeds.len())
+}
+
 fn notes(runs: &Table, table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     let only = |column: &str| match table.distinct(column).unwrap_or_default().as_slice() {
@@ -248,14 +272,11 @@ fn notes(runs: &Table, table: &Table) -> Vec<String> {
             "Hessian of the mean loss over {samples} {set} samples, batch norms in mode {mode}."
         ));
     }
-    let seeds = runs.distinct("seed").map_or(1, |seeds| seeds.len());
-    if seeds > 1 {
-        notes.push(format!(
-            "Means over {seeds} seeds with 95 % intervals; faint: single runs."
-        ));
-    } else {
-        notes.push("One seed.".into());
-    }
+    notes.push(match seeds(runs) {
+        0 | 1 => "One seed.".into(),
+        n if n < LEAST_SEEDS => format!("Means over {n} seeds; faint: single runs."),
+        n => format!("Means over {n} seeds with 95 % intervals; faint: single runs."),
+    });
     let open = table
         .iter()
         .filter(|r| r.boolean("converged") == Some(false));

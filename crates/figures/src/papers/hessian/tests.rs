@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reslab_results::{Cell, Table, schema};
 
 use super::*;
-use crate::plots::{Figure, Layer};
+use crate::plots::Figure;
 use crate::synthetic::{Synthetic, settings};
 
 fn push(table: &mut Table, cells: &[(&str, Cell)]) {

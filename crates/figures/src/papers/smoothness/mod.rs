@@ -111,7 +111,7 @@ fn network_section(kinds: &Kinds<'_>, line: bool) -> Section {
 const MARK: f64 = 3.0;
 
 /// Geometric mean of positive numbers; `None` of none.
-fn geometric_mean(values: &[f64]) -> Option<f64> {
+pub(super) fn geometric_mean(values: &[f64]) -> Option<f64> {
     let logs = values.iter().map(|v| v.ln()).sum::<f64>();
     (!values.is_empty()).then(|| (logs / values.len() as f64).exp())
 }
