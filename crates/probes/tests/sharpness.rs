@@ -8,7 +8,10 @@ use reslab_nn::loss::{Loss, TargetsRef};
 use reslab_nn::network::Network;
 use reslab_nn::reference::{self, Mode, Problem, derivatives};
 use reslab_nn::train::{Silent, TrainSettings, train};
-use reslab_probes::sharpness::{SharpnessSettings, measure};
+use reslab_probes::hessian::{
+    Coordinates, ExtremeSettings, LossHessian, MeanLoss, Precision, extremes,
+};
+use reslab_probes::sharpness::{CurvatureSettings, SharpnessSettings, measure};
 use reslab_results::Table;
 use support::*;
 
@@ -173,12 +176,99 @@ fn between_two_layers_with_a_relu_only_plain_sharpness_changes_under_rescaling()
     rescaling_changes_plain_sharpness_only(&network, &dataset, 1e-4);
 }
 
+/// With L′(w) = L(w/α) in the first layer of each branch, H′ = D H D, D being 1/α there and 1 elsewhere: by
+/// the reference in `f64`.
+#[test]
+fn curvature_of_the_rescaled_network_is_that_of_the_rescaled_hessian() {
+    let dataset = digits();
+    let network = network("resnet8", 4, &dataset);
+    let (parameters, state) = trained(&network, &dataset);
+    let (samples, alpha) = (50, 0.5);
+    let settings = SharpnessSettings {
+        samples,
+        radii: vec![0.1],
+        draws: 1,
+        rescale: vec![alpha],
+        curvature: Some(CurvatureSettings {
+            samples,
+            tolerance: 1e-5,
+            max_steps: 200,
+        }),
+        ..SharpnessSettings::default()
+    };
+    let table = sharpness(&settings, &network, &dataset, (&parameters, &state));
+    let found = |alpha: f64| -> f64 {
+        let mut rows = table.iter().filter(|row| {
+            row.text("kind") == Some("curvature") && row.real("rescale") == Some(alpha)
+        });
+        rows.next()
+            .and_then(|row| row.real("eigenvalue"))
+            .expect("a row")
+    };
+    let mut hessian = LossHessian::new(MeanLoss {
+        network: &network,
+        parameters: &parameters,
+        state: &state,
+        split: &dataset.train,
+        samples,
+        loss: Loss::default(),
+        mode: Mode::Evaluation,
+        batch_size: samples,
+        coordinates: Coordinates::Weights,
+        precision: Precision::F64,
+    });
+    let entries = network.layout.parameters.iter();
+    let weights = entries.filter(|entry| entry.shape.len() > 1);
+    let scale: Vec<(usize, bool)> = weights
+        .map(|entry| {
+            let first = entry.name.starts_with("layer") && entry.name.ends_with("conv1.weight");
+            (entry.slot.len, first)
+        })
+        .collect();
+    assert_eq!(scale.iter().filter(|(_, first)| *first).count(), 3);
+    for (alpha, tolerance) in [(1.0, 1e-4), (alpha, 5e-3)] {
+        let d: Vec<f64> = scale
+            .iter()
+            .flat_map(|(len, first)| {
+                let factor = if *first { 1.0 / alpha } else { 1.0 };
+                std::iter::repeat_n(factor, *len)
+            })
+            .collect();
+        let times = |v: &[f64]| -> Vec<f64> { v.iter().zip(&d).map(|(v, d)| v * d).collect() };
+        let mut operator = |vector: &[f64], product: &mut [f64]| {
+            let mut inner = vec![0.0; product.len()];
+            hessian.product(&times(vector), &mut inner, &mut || Ok(()))?;
+            product.copy_from_slice(&times(&inner));
+            Ok(())
+        };
+        let wanted = ExtremeSettings {
+            bottom: 0,
+            tolerance: 1e-5,
+            ..ExtremeSettings::default()
+        };
+        let ends = extremes(&mut operator, d.len(), &wanted, 3).expect("found");
+        let expected = ends.top[0].value;
+        let error = (found(alpha) - expected).abs() / expected;
+        // The running variance is rescaled, the ε beside it is not.
+        assert!(
+            error < tolerance,
+            "{alpha}: {}, not {expected}",
+            found(alpha)
+        );
+    }
+    assert!(found(alpha) > 1.2 * found(1.0), "the function is the same");
+}
+
 #[test]
 fn rescaling_is_refused_where_nothing_follows() {
     let dataset = noise(16, 100);
     let settings = SharpnessSettings {
         samples: 0,
         rescale: vec![2.0],
+        curvature: Some(CurvatureSettings {
+            tolerance: 0.0,
+            ..CurvatureSettings::default()
+        }),
         ..SharpnessSettings::default()
     };
     let mut model = named("fc-resnet3").expect("a name");
@@ -189,7 +279,12 @@ fn rescaling_is_refused_where_nothing_follows() {
         .iter()
         .map(|p| p.field)
         .collect();
-    assert_eq!(fields, ["sharpness.samples", "sharpness.rescale"]);
+    let expected = [
+        "sharpness.samples",
+        "sharpness.rescale",
+        "sharpness.curvature.tolerance",
+    ];
+    assert_eq!(fields, expected);
 }
 
 #[test]
@@ -200,6 +295,7 @@ fn threads_change_no_bit() {
     let settings = SharpnessSettings {
         samples: 100,
         draws: 2,
+        curvature: Some(CurvatureSettings::default()),
         ..SharpnessSettings::default()
     };
     let rows = |threads| {

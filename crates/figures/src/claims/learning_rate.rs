@@ -77,7 +77,8 @@ fn widths(plain: &BTreeMap<i64, Band>, residual: &BTreeMap<i64, Band>) -> Widths
 }
 
 fn judge_depth(sweep: &Sweep, depth: i64) -> Verdict {
-    let bands = |residual| sweep.bands(Network { depth, residual });
+    let network = |residual| Network { depth, residual };
+    let bands = |residual| sweep.bands(network(residual));
     let found = widths(&bands(false), &bands(true));
     let estimate = paired_difference(&found.pairs);
     let interval = estimate.and_then(|e| e.interval);
@@ -87,7 +88,7 @@ fn judge_depth(sweep: &Sweep, depth: i64) -> Verdict {
     } else {
         format!("{depth}, {}", sweep.label)
     };
-    let words = sentence(&depth, &found, estimate);
+    let words = sentence(&depth, &found, estimate) + &by_the_better_kind(sweep, network);
     Verdict {
         status: decide(estimate, found.at_least),
         effect: estimate.map(|e| e.mean),
@@ -105,6 +106,24 @@ fn decide(estimate: Option<Summary>, at_least: bool) -> Status {
         Some((_, (_, high))) if high < OCTAVES && !at_least => Status::NotSupported,
         _ => Status::Undecided,
     }
+}
+
+/// The other standard, for readers: networks that are bad at every rate have wide bands around their
+/// own best.
+fn by_the_better_kind(sweep: &Sweep, network: impl Fn(bool) -> Network) -> String {
+    let width = |residual| {
+        let bands = sweep.bands_by_best(network(residual));
+        let widths: Vec<f64> = bands.values().map(Band::octaves).collect();
+        match mean(&widths) {
+            Some(mean) => format!("{} octaves", number(mean, 1)),
+            None => "no usable rate".to_owned(),
+        }
+    };
+    format!(
+        " By the standard of the better kind: residual {}, plain {}.",
+        width(true),
+        width(false)
+    )
 }
 
 fn sentence(depth: &str, found: &Widths, estimate: Option<Summary>) -> String {

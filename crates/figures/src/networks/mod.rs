@@ -161,6 +161,8 @@ fn outcomes(rows: &Table) -> Vec<Outcome> {
         })
         .collect();
     outcomes.sort_by_key(|outcome| outcome.seed);
+    // Runs that differ in their instruments only are one training.
+    outcomes.dedup_by_key(|outcome| outcome.seed);
     outcomes
 }
 

@@ -10,13 +10,15 @@
 //! | `gradient` | r ‖w‖ g/‖g‖, g = ∇L | Foret et al. 2021, eq. 2 |
 //! | `gradient-filter` | r √F T² g/‖T g‖, T the filters' norms | Kwon et al. 2021, eq. 6 |
 //!
-//! All four are equally long where all filters are: the first and third have length r ‖w‖, the
-//! others `Σ_f (‖δ_f‖/‖w_f‖)² = F r²`. Rises are measured, not linearised.
+//! The four are equally long where all filters are: the first and third have length r ‖w‖, the
+//! others `Σ_f (‖δ_f‖/‖w_f‖)² = F r²`. Rises are measured, not linearised. `curvature`, where it is
+//! asked for, is the largest eigenvalue of the Hessian by w ([`CurvatureSettings`]).
 //!
 //! Sharpness can be reparametrised away (Dinh et al. 2017): with `rescale` each is measured on
 //! networks that compute the same function with other weights ([`rescale`]). `filter` and
 //! `gradient-filter` do not notice; the others do.
 
+mod curvature;
 mod directions;
 mod rescale;
 
@@ -31,6 +33,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::gradients::without_noise;
 use crate::subject::{ProbeError, Set, Subject, Watch};
+
+pub use curvature::CurvatureSettings;
 
 /// Rise of the loss under perturbations of the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +51,9 @@ pub struct SharpnessSettings {
     /// Do it again on networks of the same function whose branches' first layers are multiplied by
     /// each of these.
     pub rescale: Vec<f64>,
+    /// Find the largest eigenvalue of the Hessian by the weights, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub curvature: Option<CurvatureSettings>,
 }
 
 impl Default for SharpnessSettings {
@@ -57,6 +64,7 @@ impl Default for SharpnessSettings {
             radii: vec![0.1],
             draws: 10,
             rescale: Vec::new(),
+            curvature: None,
         }
     }
 }
@@ -98,6 +106,7 @@ impl SharpnessSettings {
                 network.name
             ),
         );
+        found.extend(self.curvature.iter().flat_map(|c| c.problems()));
         found
     }
 }
@@ -118,7 +127,9 @@ pub fn measure(
     let given = (subject.parameters, subject.state);
     let mut alphas = vec![1.0];
     alphas.extend(&settings.rescale);
-    let each = 1 + 2 * settings.radii.len() * (1 + settings.draws);
+    let curvature = settings.curvature.as_ref();
+    let each =
+        1 + 2 * settings.radii.len() * (1 + settings.draws) + usize::from(curvature.is_some());
     let mut table = Table::new(schema::sharpness());
     for (place, &alpha) in alphas.iter().enumerate() {
         let mut progress = Count {
@@ -128,14 +139,13 @@ pub fn measure(
         };
         let (parameters, state) = rescale::rescaled(&network, given, alpha);
         let point = surface.at(&network, parameters, state, &mut progress)?;
+        if let Some(asked) = curvature {
+            let found = point.curvature(asked, &network, subject, &mut progress)?;
+            add_curvature(&mut table, subject, (&point, alpha), &found)?;
+        }
         let mut row = |kind, radius, draw, after| {
-            add_row(
-                &mut table,
-                subject,
-                &point,
-                (alpha, kind, radius, draw),
-                after,
-            )
+            let what = (alpha, kind, radius, draw);
+            add_rise(&mut table, subject, &point, what, after)
         };
         for &radius in &settings.radii {
             for draw in 0..settings.draws {
@@ -203,6 +213,7 @@ struct Surface<'s> {
 /// A network's numbers, and loss and gradient there.
 struct Point {
     filters: Vec<std::ops::Range<usize>>,
+    parameters: Vec<f32>,
     state: Vec<f32>,
     /// The parameters in `f64`.
     weights: Vec<f64>,
@@ -221,6 +232,23 @@ impl Point {
             _ => directions::as_long_as_all(filters, weights, of),
         }
     }
+
+    fn curvature(
+        &self,
+        asked: &CurvatureSettings,
+        network: &Network,
+        subject: &Subject<'_>,
+        progress: &mut Count<'_, '_>,
+    ) -> Result<curvature::Found, ProbeError> {
+        progress.next()?;
+        let at = (&self.parameters[..], &self.state[..]);
+        let mut poll = || progress.watch.at(progress.done, progress.total);
+        curvature::largest(asked, network, at, subject, &mut poll)
+    }
+
+    fn weight_norm(&self) -> f64 {
+        directions::weight_norm(&self.filters, &self.weights)
+    }
 }
 
 impl Surface<'_> {
@@ -237,6 +265,7 @@ impl Surface<'_> {
         Ok(Point {
             filters: directions::filters(network),
             weights: parameters.iter().map(|p| f64::from(*p)).collect(),
+            parameters,
             state,
             samples: self.samples,
             loss,
@@ -315,14 +344,13 @@ impl Surface<'_> {
     }
 }
 
-fn add_row(
+fn add_rise(
     table: &mut Table,
     subject: &Subject<'_>,
     point: &Point,
     (alpha, kind, radius, draw): (f64, &str, f64, Cell),
     after: f64,
 ) -> Result<(), TableError> {
-    let norm = directions::weight_norm(&point.filters, &point.weights);
     table.push_named([
         ("run_id", subject.run_id.into()),
         ("epoch", subject.epoch.into()),
@@ -331,9 +359,34 @@ fn add_row(
         ("radius", radius.into()),
         ("draw", draw),
         ("samples", point.samples.into()),
-        ("weight_norm", norm.into()),
+        ("weight_norm", point.weight_norm().into()),
         ("loss", point.loss.into()),
         ("loss_after", after.into()),
         ("rise", (after - point.loss).into()),
+        ("eigenvalue", Cell::Null),
+        ("eigenvalue_error", Cell::Null),
+    ])
+}
+
+fn add_curvature(
+    table: &mut Table,
+    subject: &Subject<'_>,
+    (point, alpha): (&Point, f64),
+    found: &curvature::Found,
+) -> Result<(), TableError> {
+    table.push_named([
+        ("run_id", subject.run_id.into()),
+        ("epoch", subject.epoch.into()),
+        ("rescale", alpha.into()),
+        ("kind", "curvature".into()),
+        ("radius", Cell::Null),
+        ("draw", Cell::Null),
+        ("samples", found.samples.into()),
+        ("weight_norm", point.weight_norm().into()),
+        ("loss", found.loss.into()),
+        ("loss_after", Cell::Null),
+        ("rise", Cell::Null),
+        ("eigenvalue", found.largest.value.into()),
+        ("eigenvalue_error", found.largest.residual.into()),
     ])
 }

@@ -20,18 +20,18 @@ pub fn sharpness() -> Schema {
                 "kind",
                 Kind::Text,
                 "",
-                "The perturbation: `gaussian` (normal numbers, their length a share of that of all weights), `filter` (of each filter a share of its own length), `gradient` (along the gradient, as long as `gaussian`) or `gradient-filter` (along the gradient in units of the filters' lengths, as long as `filter` in these units).",
+                "The perturbation: `gaussian` (normal numbers, their length a share of that of all weights), `filter` (of each filter a share of its own length), `gradient` (along the gradient, as long as `gaussian`) or `gradient-filter` (along the gradient in units of the filters' lengths, as long as `filter` in these units); `curvature`: none, the largest eigenvalue of the Hessian instead.",
             ),
             real(
                 "radius",
                 "",
-                "Length of the perturbation as a share of that of the weights (or filters).",
+                "Length of the perturbation as a share of that of the weights (or filters); null of `curvature`.",
             ),
             column(
                 "draw",
                 Kind::Integer,
                 "",
-                "Number of the random direction, from 0; null along the gradient.",
+                "Number of the random direction, from 0; null along the gradient and of `curvature`.",
             ),
             column(
                 "samples",
@@ -41,8 +41,26 @@ pub fn sharpness() -> Schema {
             ),
             real("weight_norm", "", "Euclidean norm of all weights."),
             real("loss", "nats", "Mean loss at the weights, evaluation mode."),
-            real("loss_after", "nats", "Mean loss at the perturbed weights."),
-            real("rise", "nats", "`loss_after` minus `loss`."),
+            real(
+                "loss_after",
+                "nats",
+                "Mean loss at the perturbed weights; null of `curvature`.",
+            ),
+            real(
+                "rise",
+                "nats",
+                "`loss_after` minus `loss`; null of `curvature`.",
+            ),
+            real(
+                "eigenvalue",
+                "",
+                "Of `curvature`: largest eigenvalue of the Hessian of the mean loss by the weights of convolutions and linear layers.",
+            ),
+            real(
+                "eigenvalue_error",
+                "",
+                "Its residual `‖H x − λ x‖`, x of length 1: an eigenvalue is within this distance.",
+            ),
         ],
     )
 }

@@ -3,7 +3,7 @@
 //! A network that has been trained further has a larger gap, so that gaps are compared at common
 //! levels of clean training error. A run reaches a level where its training error, linear between
 //! measured epochs, first falls to it; its test error is interpolated at the same place. Levels
-//! that some run of a panel never reaches are left out of that panel.
+//! that some run of a kind and panel never reaches are left out of these.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +32,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         kinds.flat_map(BTreeMap::values).flatten().copied()
     };
     if gaps().next().is_none() {
-        return Err("no level of training error is reached by all runs".into());
+        return Err("no level of training error is reached by all runs of a kind".into());
     }
     let top = nice_above(1.1 * gaps().fold(0.01, f64::max));
     let low = gaps().fold(0.0, f64::min);
@@ -76,7 +76,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         panel_size: (250.0, 190.0),
         legend: vec![network_section(&runs, true)],
         notes: vec![
-            "Test minus clean training error where a run's training error first falls to a level, linear between epochs; levels that all runs of a panel reach.".into(),
+            "Test minus clean training error where a run's training error first falls to a level, linear between epochs; levels that all runs of a kind reach.".into(),
             if seeds == 1 { "One seed.".into() } else { format!("Means over {seeds} seeds with 95 % t intervals.") },
         ],
     })
@@ -101,7 +101,7 @@ fn courses(tables: &Tables) -> Result<BTreeMap<&str, Course>, String> {
 
 fn panels(runs: &BTreeMap<String, Run>, courses: &BTreeMap<&str, Course>) -> Panels {
     let mut panels = Panels::new();
-    let mut missed: BTreeSet<(String, i64, usize)> = BTreeSet::new();
+    let mut missed: BTreeSet<((String, i64), bool, usize)> = BTreeSet::new();
     for (id, run) in runs {
         let course = courses.get(id.as_str()).map_or(&[][..], |course| course);
         let kinds = panels.entry((run.recipe.clone(), run.depth)).or_default();
@@ -112,13 +112,15 @@ fn panels(runs: &BTreeMap<String, Run>, courses: &BTreeMap<&str, Course>) -> Pan
                     levels.entry(place).or_default().push(gap);
                 }
                 None => {
-                    missed.insert((run.recipe.clone(), run.depth, place));
+                    let panel = (run.recipe.clone(), run.depth);
+                    missed.insert((panel, run.residual, place));
                 }
             }
         }
     }
-    for (recipe, depth, place) in missed {
-        for levels in panels.entry((recipe, depth)).or_default().values_mut() {
+    for (panel, residual, place) in missed {
+        let kinds = panels.entry(panel).or_default();
+        if let Some(levels) = kinds.get_mut(&residual) {
             levels.remove(&place);
         }
     }

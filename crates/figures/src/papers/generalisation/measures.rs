@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use reslab_results::ranks::{bootstrap, spearman};
+use reslab_results::table::Row;
 
 use super::{Run, network_section, runs, shape};
 use crate::axes::{Axis, nice_above, number};
@@ -11,13 +12,27 @@ use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 use crate::tables::Tables;
 use crate::theme;
 
-/// Kinds of perturbation in the table `sharpness`, in words.
-pub(super) const KINDS: [(&str, &str); 4] = [
+/// Kinds of measures in the table `sharpness`, in words.
+pub(super) const KINDS: [(&str, &str); 5] = [
     ("gaussian", "Random direction"),
     ("filter", "Random, in units of filters"),
     ("gradient", "Along the gradient"),
     ("gradient-filter", "Gradient, in units of filters"),
+    (CURVATURE, "Largest eigenvalue"),
 ];
+
+/// The kind that is no perturbation.
+const CURVATURE: &str = "curvature";
+
+/// What a row of the table `sharpness` measures: the rise of the loss, or the curvature.
+pub(super) fn value(row: &Row<'_>) -> Option<f64> {
+    let column = if row.text("kind") == Some(CURVATURE) {
+        "eigenvalue"
+    } else {
+        "rise"
+    };
+    row.real(column)
+}
 
 /// A measure: its name, and one value a run.
 pub(super) struct Measure {
@@ -25,6 +40,10 @@ pub(super) struct Measure {
     pub label: String,
     pub values: BTreeMap<String, f64>,
 }
+
+/// Axes reach so many times as far as the median, so that runs that went astray leave room for the
+/// others; their marks are put on the frame.
+const FAR: f64 = 1000.0;
 
 /// One panel a measure.
 pub fn figure(tables: &Tables) -> Result<Figure, String> {
@@ -91,7 +110,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         });
     }
     let mut all_notes = vec![
-        "One mark a run, after training.".to_owned(),
+        "One mark a run, after training; those on the right frame lie beyond it.".to_owned(),
         "Spearman's rank correlation with 95 % bootstrap interval over runs:".to_owned(),
     ];
     all_notes.extend(notes);
@@ -123,10 +142,10 @@ fn measures(tables: &Tables) -> Result<Vec<Measure>, String> {
         for row in table.iter() {
             let asked = row.text("kind") == Some(kind)
                 && row.integer("epoch") == last
-                && row.real("radius") == Some(radius)
+                && row.real("radius").is_none_or(|own| own == radius)
                 && row.real("rescale") == Some(1.0);
-            if let (true, Some(id), Some(rise)) = (asked, row.text("run_id"), row.real("rise")) {
-                rises.entry(id.to_owned()).or_default().push(rise);
+            if let (true, Some(id), Some(value)) = (asked, row.text("run_id"), value(&row)) {
+                rises.entry(id.to_owned()).or_default().push(value);
             }
         }
         let means = rises.into_iter().map(|(id, rises)| {
@@ -135,7 +154,11 @@ fn measures(tables: &Tables) -> Result<Vec<Measure>, String> {
         });
         Measure {
             name,
-            label: format!("Rise of the loss, radius {radius}"),
+            label: if *kind == CURVATURE {
+                "Of the Hessian by the weights".into()
+            } else {
+                format!("Rise of the loss, radius {radius}")
+            },
             values: means.filter(|(_, v)| v.is_finite() && *v > 0.0).collect(),
         }
     });
@@ -153,8 +176,8 @@ fn largest_eigenvalue(tables: &Tables) -> Option<Measure> {
     });
     let values = rows.filter_map(|row| Some((row.text("run_id")?.to_owned(), row.real("value")?)));
     Some(Measure {
-        name: "Curvature",
-        label: "Largest eigenvalue of the Hessian".into(),
+        name: "Largest eigenvalue by all parameters",
+        label: "Of the Hessian by all parameters".into(),
         values: values.filter(|(_, v)| v.is_finite() && *v > 0.0).collect(),
     })
 }
@@ -163,7 +186,10 @@ fn axis(label: &str, all: &[(f64, f64)]) -> Axis {
     let (low, high) = all.iter().fold((f64::MAX, f64::MIN), |(l, h), (value, _)| {
         (l.min(*value), h.max(*value))
     });
-    Axis::log(label, low / 1.25, high * 1.25)
+    let mut values: Vec<f64> = all.iter().map(|(value, _)| *value).collect();
+    values.sort_by(f64::total_cmp);
+    let middle = values.get(values.len() / 2).copied().unwrap_or(high);
+    Axis::log(label, low / 1.25, (high * 1.25).min(FAR * middle))
 }
 
 /// The points of the runs that a condition holds for.

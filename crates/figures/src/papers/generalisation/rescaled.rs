@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use super::measures::KINDS;
+use super::measures::{KINDS, value};
 use super::{Run, network_section, runs, shape};
 use crate::axes::Axis;
-use crate::plots::{Figure, Layer, Means, Panel};
+use crate::papers::smoothness::geometric_mean;
+use crate::plots::{Figure, Layer, Panel, beside};
 use crate::tables::Tables;
 use crate::theme;
 
-/// Loss and mean rise of one run by α.
+/// What was measured of one run by α.
 type ByAlpha = BTreeMap<u64, Vec<f64>>;
 
 /// For each α, one ratio a run.
@@ -19,7 +20,7 @@ type Places = Vec<(f64, Vec<f64>)>;
 /// The same of plain and of residual networks.
 type Kinds = Vec<(bool, Places)>;
 
-/// Rise with rescaled weights against the rise as trained, one panel a measure; one place a value of α.
+/// Each measure with rescaled weights against that as trained, one panel a measure; one place a value of α.
 pub fn figure(tables: &Tables) -> Result<Figure, String> {
     let runs = runs(&tables.runs)?;
     let table = tables.instruments.get("sharpness");
@@ -39,16 +40,20 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
                 .iter()
                 .filter(|row| row.text("kind") == Some(kind) && row.integer("epoch") == last);
             for row in rows {
-                if let (Some(id), Some(alpha), Some(rise)) =
-                    (row.text("run_id"), row.real("rescale"), row.real("rise"))
+                if let (Some(id), Some(alpha), Some(value)) =
+                    (row.text("run_id"), row.real("rescale"), value(&row))
                 {
                     let by_alpha = rises.entry(id).or_default();
-                    by_alpha.entry(alpha.to_bits()).or_default().push(rise);
+                    by_alpha.entry(alpha.to_bits()).or_default().push(value);
                 }
             }
             let kinds =
                 [false, true].map(|residual| (residual, ratios(&runs, &rises, residual, &alphas)));
             (*name, kinds.to_vec())
+        })
+        .filter(|(_, kinds)| {
+            let mut places = kinds.iter().flat_map(|(_, places)| places);
+            places.any(|(_, ratios)| !ratios.is_empty())
         })
         .collect();
     let all = || {
@@ -58,7 +63,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
             .flat_map(|(_, ratios)| ratios)
     };
     let (low, high) = all().fold((1.0f64, 1.0f64), |(l, h), r| (l.min(*r), h.max(*r)));
-    let y = Axis::log("Rise against that as trained", low / 1.4, high * 1.4);
+    let y = Axis::log("Against that as trained", low / 1.4, high * 1.4);
     let x = Axis {
         log: true,
         ..Axis::of_values("α", &alphas)
@@ -84,7 +89,7 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         panel_size: (210.0, 150.0),
         legend: vec![network_section(&runs, true)],
         notes: vec![
-            "The first layer of every branch is multiplied by α and what follows is changed so that the network computes the same function. Mean rise of the loss against that of the network as trained; one faint mark a run, means with 95 % t intervals.".into(),
+            "The first layer of every branch is multiplied by α and what follows is changed so that the network computes the same function. Mean rise of the loss, or largest eigenvalue of the Hessian by the weights, against that of the network as trained; one faint mark a run, lines through geometric means.".into(),
         ],
     })
 }
@@ -118,15 +123,28 @@ fn layers(x: &Axis, kinds: &[(bool, Places)]) -> Vec<Layer> {
         dashed: true,
     }];
     for (residual, places) in kinds {
-        let look = Means {
-            color: theme::kind_color(*residual),
-            shape: shape(*residual),
-            dashed: false,
-        };
         let side = if *residual { 0.015 } else { -0.015 };
-        let places = places.iter();
-        let places = places.map(|(alpha, ratios)| (crate::plots::beside(*alpha, x, side), ratios));
-        layers.extend(look.layers(places));
+        let at = |alpha: &f64| beside(*alpha, x, side);
+        let marks = |points, radius, opacity| Layer::Marks {
+            points,
+            shape: shape(*residual),
+            radius,
+            color: theme::kind_color(*residual),
+            opacity,
+        };
+        let runs = places.iter();
+        let runs = runs.flat_map(|(alpha, ratios)| ratios.iter().map(move |r| (at(alpha), *r)));
+        let means = places.iter();
+        let means = means.filter_map(|(alpha, ratios)| Some((at(alpha), geometric_mean(ratios)?)));
+        let means: Vec<(f64, f64)> = means.collect();
+        layers.push(marks(runs.collect(), 2.0, theme::SEED_OPACITY));
+        layers.push(Layer::Line {
+            points: means.clone(),
+            color: theme::kind_color(*residual),
+            width: theme::LINE_WIDTH,
+            dashed: false,
+        });
+        layers.push(marks(means, 3.6, 1.0));
     }
     layers
 }

@@ -51,7 +51,7 @@ fn panel(study: &Study<'_>, found: &Found, epoch: i64, y: &Axis) -> Panel {
             let positive = values.iter().all(|value| *value > 0.0);
             positive.then(|| (beside(*depth as f64, &x, shift), values))
         });
-        layers.extend(variant.means().layers(points));
+        layers.extend(study.layers(*variant, points));
     }
     Panel {
         title: String::new(),

@@ -17,13 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use reslab_results::{Cell, Table};
 
 use super::gradients::nothing_else_varies;
-use crate::plots::{Entry, Means, Named, Section};
+use crate::plots::{Entry, Layer, Means, Named, Section};
 use crate::scene::Shape;
 use crate::tables::Tables;
 use crate::theme;
 
 /// Settings that the figures compare, and those that may go with them.
-const COMPARED: [&str; 10] = [
+const COMPARED: [&str; 12] = [
     "model_depth",
     "model_residual",
     "model_batch_norm",
@@ -32,28 +32,62 @@ const COMPARED: [&str; 10] = [
     "train_lr",
     "train_warmup",
     "init_weights_sha256",
+    "probes_hessian_mode",
+    "probes_hessian_epochs",
     "data_root",
     "seed",
 ];
 
-/// The figures that the tables `hessian` and `hessian_density` suffice for.
+/// The figures that the tables `hessian` and `hessian_density` suffice for, of each mode of batch norms
+/// apart.
 pub fn figures(tables: &Tables) -> Vec<Named> {
-    let study = match Study::read(tables) {
-        Ok(study) => study,
-        Err(reason) => return vec![("hessian-extremes".into(), Err(reason))],
+    let Some(table) = tables.instruments.get("hessian") else {
+        let reason = "there is no table 'hessian'".to_owned();
+        return vec![("hessian-extremes".into(), Err(reason))];
     };
+    let mode = |row: reslab_results::table::Row<'_>| row.text("mode").unwrap_or("").to_owned();
+    let modes: BTreeSet<String> = table.iter().map(mode).collect();
+    if modes.is_empty() {
+        return vec![(
+            "hessian-extremes".into(),
+            Err("nothing was measured".into()),
+        )];
+    }
     let mut figures = Vec::new();
-    if let Some(table) = tables.instruments.get("hessian_density") {
-        figures.push(("hessian-density".into(), density::figure(&study, table)));
-    }
-    if study.epochs.len() > 1 {
-        figures.push(("hessian-training".into(), training::figure(&study)));
-    }
-    if study.depths.len() > 1 {
-        figures.push(("hessian-depth".into(), depth::figure(&study)));
+    for mode in &modes {
+        let of_mode = table.filter(|row| row.text("mode").unwrap_or("") == mode);
+        // The papers' mode has the plain names.
+        let suffix = if modes.len() > 1 && mode == "training" {
+            "-training-mode"
+        } else {
+            ""
+        };
+        match Study::read(tables, &of_mode) {
+            Ok(study) => figures.extend(of_study(&study, tables, suffix)),
+            Err(reason) => figures.push((format!("hessian-extremes{suffix}"), Err(reason))),
+        }
     }
     figures
 }
+
+fn of_study(study: &Study<'_>, tables: &Tables, suffix: &str) -> Vec<Named> {
+    let mut figures = Vec::new();
+    if let Some(table) = tables.instruments.get("hessian_density") {
+        let figure = density::figure(study, table);
+        figures.push((format!("hessian-density{suffix}"), figure));
+    }
+    if study.epochs.len() > 1 {
+        let figure = training::figure(study);
+        figures.push((format!("hessian-training{suffix}"), figure));
+    }
+    if study.depths.len() > 1 {
+        figures.push((format!("hessian-depth{suffix}"), depth::figure(study)));
+    }
+    figures
+}
+
+/// Fewer seeds have no intervals.
+const LEAST_SEEDS: usize = 3;
 
 /// What a network is, for these figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,17 +128,21 @@ struct Study<'t> {
     depths: Vec<i64>,
     epochs: Vec<i64>,
     table: &'t Table,
+    seeds: usize,
     /// What a reader must know of the measurement.
     notes: Vec<String>,
 }
 
 impl<'t> Study<'t> {
-    fn read(tables: &'t Tables) -> Result<Self, String> {
+    /// Of the rows of one mode.
+    fn read(tables: &'t Tables, table: &'t Table) -> Result<Self, String> {
         nothing_else_varies(&tables.runs, &COMPARED)?;
-        let table = tables.instruments.get("hessian");
-        let table = table.ok_or("there is no table 'hessian'")?;
+        let measured = table.distinct("run_id").unwrap_or_default();
+        let is_measured = |row: &reslab_results::table::Row<'_>| {
+            row.get("run_id").is_some_and(|id| measured.contains(id))
+        };
         let mut runs = BTreeMap::new();
-        for row in tables.runs.iter() {
+        for row in tables.runs.iter().filter(is_measured) {
             let variant = Variant {
                 residual: row.boolean("model_residual").unwrap_or(true),
                 batch_norm: row.boolean("model_batch_norm").unwrap_or(true),
@@ -115,12 +153,14 @@ impl<'t> Study<'t> {
         let variants: BTreeSet<Variant> = runs.values().map(|run| run.0).collect();
         let depths: BTreeSet<i64> = runs.values().map(|run| run.1).collect();
         let epochs: BTreeSet<i64> = table.iter().filter_map(|r| r.integer("epoch")).collect();
+        let own = tables.runs.filter(|row| is_measured(&row));
         Ok(Self {
             // Residual first: what the others are compared with.
             variants: variants.into_iter().rev().collect(),
             depths: depths.into_iter().collect(),
             epochs: epochs.into_iter().collect(),
-            notes: notes(tables, table),
+            seeds: seeds(&own),
+            notes: notes(&own, table),
             runs,
             table,
         })
@@ -150,6 +190,20 @@ impl<'t> Study<'t> {
             }
         }
         found
+    }
+
+    /// Means of a variant over seeds. Of two seeds there are no intervals: they would reach over
+    /// decades and say nothing.
+    fn layers<'v>(
+        &self,
+        variant: Variant,
+        values: impl IntoIterator<Item = (f64, &'v Vec<f64>)>,
+    ) -> Vec<Layer> {
+        let mut layers = variant.means().layers(values);
+        if self.seeds < LEAST_SEEDS {
+            layers.retain(|layer| !matches!(layer, Layer::Intervals { .. }));
+        }
+        layers
     }
 
     /// The legend's entries for the variants.
@@ -199,7 +253,11 @@ fn first(rows: &[Quantity], name: &str) -> Option<f64> {
     row.map(|row| row.value)
 }
 
-fn notes(tables: &Tables, table: &Table) -> Vec<String> {
+fn seeds(runs: &Table) -> usize {
+    runs.distinct("seed").map_or(1, |seeds| seeds.len())
+}
+
+fn notes(runs: &Table, table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     let only = |column: &str| match table.distinct(column).unwrap_or_default().as_slice() {
         [one] => Some(one.clone()),
@@ -214,14 +272,11 @@ fn notes(tables: &Tables, table: &Table) -> Vec<String> {
             "Hessian of the mean loss over {samples} {set} samples, batch norms in mode {mode}."
         ));
     }
-    let seeds = tables.runs.distinct("seed").map_or(1, |seeds| seeds.len());
-    if seeds > 1 {
-        notes.push(format!(
-            "Means over {seeds} seeds with 95 % intervals; faint: single runs."
-        ));
-    } else {
-        notes.push("One seed.".into());
-    }
+    notes.push(match seeds(runs) {
+        0 | 1 => "One seed.".into(),
+        n if n < LEAST_SEEDS => format!("Means over {n} seeds; faint: single runs."),
+        n => format!("Means over {n} seeds with 95 % intervals; faint: single runs."),
+    });
     let open = table
         .iter()
         .filter(|r| r.boolean("converged") == Some(false));
@@ -234,10 +289,7 @@ fn notes(tables: &Tables, table: &Table) -> Vec<String> {
         };
         notes.push(format!("{open} {noun} not converged to the tolerance."));
     }
-    let rates = tables
-        .runs
-        .distinct("train_lr")
-        .map_or(1, |rates| rates.len());
+    let rates = runs.distinct("train_lr").map_or(1, |rates| rates.len());
     if rates > 1 {
         notes.push("Networks have learning rates of their own.".into());
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use reslab_results::{Cell, Table, schema};
 
 use super::*;
-use crate::plots::{Figure, Layer};
+use crate::plots::Figure;
 use crate::synthetic::{Synthetic, settings};
 
 fn push(table: &mut Table, cells: &[(&str, Cell)]) {
@@ -124,6 +124,44 @@ fn lines_are_those_of_the_table() {
     assert_eq!(lines("hessian-depth", 0, 1), vec![vec![80.0, 128.0]; 4]);
     assert_eq!(figures["hessian-density"].rows.len(), 2);
     assert_eq!(lines("hessian-density", 0, 3).len(), 2);
+}
+
+#[test]
+fn modes_of_batch_norms_have_figures_of_their_own() {
+    let mut tables = tables();
+    let hessian = &tables.instruments["hessian"];
+    // The runs with batch norm once more, after training, in the other mode.
+    let mut both = hessian.clone();
+    let mode = both.schema.index("mode").unwrap();
+    for row in hessian
+        .filter(|row| {
+            let of = |id: &str| matches!(id, "r0" | "r2" | "r4" | "r6");
+            row.text("run_id").is_some_and(of) && row.integer("epoch") == Some(3)
+        })
+        .rows
+    {
+        let mut row = row;
+        row[mode] = "training".into();
+        both.push(row).unwrap();
+    }
+    tables.instruments.insert("hessian".into(), both);
+    let figures = drawn(&tables);
+    let curve_count = |name: &str| {
+        let panels = figures[name].rows[0].iter();
+        let lines = panels.map(|panel| {
+            let layers = panel.layers.iter();
+            layers
+                .filter(|layer| matches!(layer, Layer::Line { .. }))
+                .count()
+        });
+        lines.collect::<Vec<_>>()
+    };
+    // Before and after training four variants; in the other mode two, after training only.
+    assert_eq!(curve_count("hessian-depth"), [4, 4]);
+    assert_eq!(curve_count("hessian-depth-training-mode"), [2]);
+    assert!(!figures.contains_key("hessian-training-training-mode"));
+    let notes = figures["hessian-depth-training-mode"].notes.join(" ");
+    assert!(notes.contains("in mode training"), "{notes}");
 }
 
 #[test]

@@ -103,11 +103,8 @@ fn row(study: &Study<'_>, measure: &Measure, found: &Found) -> Option<Vec<Panel>
             let positive = |values: &&Vec<f64>| measure.is_share || values.iter().all(|v| *v > 0.0);
             let shift = 0.012 * (place as f64 - 0.5 * (study.variants.len() as f64 - 1.0));
             let points = epochs.iter().filter(|(_, values)| positive(values));
-            layers.extend(
-                variant
-                    .means()
-                    .layers(points.map(|(epoch, v)| (beside(*epoch as f64, &x, shift), v))),
-            );
+            let points = points.map(|(epoch, v)| (beside(*epoch as f64, &x, shift), v));
+            layers.extend(study.layers(*variant, points));
         }
         Panel {
             title: String::new(),

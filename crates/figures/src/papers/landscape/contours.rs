@@ -15,8 +15,8 @@ const CENTRE: f64 = 2.6;
 
 pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
     panels.ready()?;
-    let grids = panels.grids();
-    let scale = Scale::of(&grids);
+    let grids = &panels.shared;
+    let scale = Scale::of(grids);
     let x = direction("x", grids.iter().flat_map(|g| g.xs.iter().copied()));
     let ys = grids.iter().flat_map(|g| g.ys.iter().copied());
     let (wide, tall) = size(panels.across(), &x, ys.clone());

@@ -48,8 +48,10 @@ pub(super) fn figures(study: &Study<'_>, figures: &mut Vec<Named>) {
         let sheets = sheets(table, &study.networks, &[column]);
         for (cut, keys) in by_cut(&sheets, "plane") {
             let suffix = suffix(&cut, &sheets);
-            let panels = Panels::new(&study.networks, &sheets, &keys);
-            figures.push((format!("{name}{suffix}"), figure(&panels, &cut, shown)));
+            for (page, panels) in Panels::pages(&study.networks, &sheets, &keys) {
+                let figure = figure(&panels, &cut, shown);
+                figures.push((format!("{name}{suffix}{page}"), figure));
+            }
         }
     }
 }
@@ -77,8 +79,8 @@ fn lambda_axis(grids: &[&Grid]) -> Axis {
 
 fn figure(panels: &Panels<'_>, cut: &Cut, shown: &Shown) -> Result<Figure, String> {
     panels.ready()?;
-    let grids = panels.grids();
-    let scale = (shown.axis)(&grids);
+    let grids = &panels.shared;
+    let scale = (shown.axis)(grids);
     // A value fills the cell around its point.
     let bounds = |places: fn(&Grid) -> &Vec<f64>| {
         let all: Vec<f64> = grids.iter().flat_map(|grid| edges(places(grid))).collect();
@@ -112,7 +114,8 @@ fn figure(panels: &Panels<'_>, cut: &Cut, shown: &Shown) -> Result<Figure, Strin
             label: String::new(),
         }],
     }];
-    let above = grids
+    let above = panels
+        .grids()
         .iter()
         .flat_map(|grid| grid.finite())
         .filter(|v| *v > scale.high)

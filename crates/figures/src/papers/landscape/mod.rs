@@ -4,6 +4,7 @@
 //! - [`contours`]: lines of equal loss on a plane of random directions (Figs 3, 5 and 6);
 //! - [`space`]: the same in three dimensions (Figs 1 and 4);
 //! - [`profiles`]: loss and error along lines, random or between two networks (Figs 2 and 3);
+//! - [`settings`]: loss along lines through one network, by how they were cut;
 //! - [`trajectory`]: the optimiser's way over the plane of its principal components (Fig. 9);
 //! - [`curvature`]: `|λ_min / λ_max|` over the plane (Fig. 7).
 //!
@@ -16,13 +17,14 @@ mod export;
 mod made;
 mod profiles;
 mod scale;
+mod settings;
 mod sheets;
 mod space;
 #[cfg(test)]
 mod tests;
 mod trajectory;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reslab_results::Table;
 
@@ -38,7 +40,7 @@ pub(crate) use sheets::{Cut, Key, Networks, Sheet, sheets};
 
 /// Panels next to each other.
 const ACROSS: usize = 4;
-/// Panels of one kind of statistics in a figure.
+/// Networks in a figure; further ones have figures of their own.
 const MOST: usize = 8;
 
 /// The figures that the tables suffice for.
@@ -48,6 +50,7 @@ pub fn figures(tables: &Tables) -> Vec<Named> {
         Ok(study) => {
             study.planes(&mut figures);
             profiles::figures(&study, &mut figures);
+            settings::figures(&study, &mut figures);
             trajectory::figures(&study, &mut figures);
             curvature::figures(&study, &mut figures);
             if figures.is_empty() {
@@ -88,15 +91,16 @@ impl<'t> Study<'t> {
     fn planes(&self, figures: &mut Vec<Named>) {
         for (cut, keys) in by_cut(&self.sheets, "plane") {
             let suffix = suffix(&cut, &self.sheets);
-            let panels = Panels::new(&self.networks, &self.sheets, &keys);
-            figures.push((
-                format!("landscape-contours{suffix}"),
-                contours::figure(&panels, &cut),
-            ));
-            figures.push((
-                format!("landscape-surface{suffix}"),
-                space::figure(&panels, &cut),
-            ));
+            for (page, panels) in Panels::pages(&self.networks, &self.sheets, &keys) {
+                figures.push((
+                    format!("landscape-contours{suffix}{page}"),
+                    contours::figure(&panels, &cut),
+                ));
+                figures.push((
+                    format!("landscape-surface{suffix}{page}"),
+                    space::figure(&panels, &cut),
+                ));
+            }
         }
     }
 }
@@ -155,54 +159,64 @@ struct Place<'s> {
 /// The panels of a figure: rows of statistics kept and recomputed, one column a network.
 struct Panels<'s> {
     rows: Vec<(String, Vec<Place<'s>>)>,
-    /// Grids that are no grid, and those beyond what is drawn.
-    left_out: Vec<String>,
+    /// The grids of all figures that share levels and axes with this one.
+    shared: Vec<&'s Grid>,
+    /// What is not here: grids that are no grid, and networks in other figures.
+    elsewhere: Vec<String>,
     networks: &'s Networks,
 }
 
 impl<'s> Panels<'s> {
-    /// Of the first number of each sheet.
-    fn new(networks: &'s Networks, sheets: &'s BTreeMap<Key, Sheet>, keys: &[&'s Key]) -> Self {
-        let mut by_statistics: BTreeMap<&str, Vec<Place<'s>>> = BTreeMap::new();
-        let mut left_out = Vec::new();
-        let mut thin = 0;
-        for &key in keys {
-            let grid = &sheets[key].grids[0];
-            if grid.xs.len() < 2 || grid.ys.len() < 2 || grid.range().is_none() {
-                thin += 1;
-                continue;
-            }
-            let title = networks.title(key.run);
-            let places = by_statistics.entry(&key.statistics).or_default();
-            places.push(Place { title, grid, key });
-        }
-        if thin > 0 {
-            left_out.push(format!(
-                "{thin} surfaces with fewer than two finite rows and columns are left out."
-            ));
-        }
-        let mut rows = Vec::new();
-        for (statistics, mut places) in by_statistics {
-            if places.len() > MOST {
-                let all = places.len();
-                left_out.push(format!(
-                    "Of {all} surfaces with {statistics} statistics the first {MOST} are shown."
-                ));
-                places.truncate(MOST);
-            }
-            let mut places = places.into_iter().peekable();
-            while places.peek().is_some() {
-                rows.push((
-                    statistics.to_owned(),
-                    places.by_ref().take(ACROSS).collect(),
+    /// Of the first number of each sheet, [`MOST`] networks at a time, each with what is added to the
+    /// name of its file: nothing, `-2`, `-3`.
+    fn pages(
+        networks: &'s Networks,
+        sheets: &'s BTreeMap<Key, Sheet>,
+        keys: &[&'s Key],
+    ) -> Vec<(String, Self)> {
+        let usable = |key: &&&Key| {
+            let grid = &sheets[**key].grids[0];
+            grid.xs.len() > 1 && grid.ys.len() > 1 && grid.range().is_some()
+        };
+        let (drawn, thin): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| usable(&key));
+        let shared: Vec<&Grid> = drawn.iter().map(|key| &sheets[*key].grids[0]).collect();
+        let thin = (!thin.is_empty()).then(|| {
+            let count = thin.len();
+            format!("{count} surfaces with fewer than two finite rows and columns are left out.")
+        });
+        let runs: BTreeSet<usize> = drawn.iter().map(|key| key.run).collect();
+        let runs: Vec<usize> = runs.into_iter().collect();
+        let page = |(place, here): (usize, &[usize])| {
+            let mut elsewhere: Vec<String> = thin.iter().cloned().collect();
+            if here.len() < runs.len() {
+                let first = place * MOST + 1;
+                elsewhere.push(format!(
+                    "Networks {first} to {} of {}; the others are in figures of their own, with the \
+                     same levels and axes.",
+                    first + here.len() - 1,
+                    runs.len()
                 ));
             }
+            let of_page = drawn.iter().copied().filter(|key| here.contains(&key.run));
+            let panels = Self {
+                rows: rows(networks, sheets, of_page),
+                shared: shared.clone(),
+                elsewhere,
+                networks,
+            };
+            let suffix = if place == 0 {
+                String::new()
+            } else {
+                format!("-{}", place + 1)
+            };
+            (suffix, panels)
+        };
+        let mut pages: Vec<&[usize]> = runs.chunks(MOST).collect();
+        if pages.is_empty() {
+            // Its figure says why it is none.
+            pages.push(&[]);
         }
-        Self {
-            rows,
-            left_out,
-            networks,
-        }
+        pages.into_iter().enumerate().map(page).collect()
     }
 
     fn grids(&self) -> Vec<&'s Grid> {
@@ -223,7 +237,7 @@ impl<'s> Panels<'s> {
 
     /// Refuses figures without a panel.
     fn ready(&self) -> Result<(), String> {
-        match (self.rows.is_empty(), self.left_out.first()) {
+        match (self.rows.is_empty(), self.elsewhere.first()) {
             (false, _) => Ok(()),
             (true, Some(reason)) => Err(reason.clone()),
             (true, None) => Err("there is no surface".into()),
@@ -241,10 +255,36 @@ impl<'s> Panels<'s> {
                 "{missing} of {all} points have no finite loss: gaps."
             ));
         }
-        notes.extend(self.left_out.iter().cloned());
+        notes.extend(self.elsewhere.iter().cloned());
         notes.extend(self.networks.notes.iter().cloned());
         notes
     }
+}
+
+/// Rows of panels, of one kind of statistics each.
+fn rows<'s>(
+    networks: &'s Networks,
+    sheets: &'s BTreeMap<Key, Sheet>,
+    keys: impl Iterator<Item = &'s Key>,
+) -> Vec<(String, Vec<Place<'s>>)> {
+    let mut by_statistics: BTreeMap<&str, Vec<Place<'s>>> = BTreeMap::new();
+    for key in keys {
+        let places = by_statistics.entry(&key.statistics).or_default();
+        places.push(Place {
+            title: networks.title(key.run),
+            grid: &sheets[key].grids[0],
+            key,
+        });
+    }
+    let mut rows = Vec::new();
+    for (statistics, places) in by_statistics {
+        let mut places = places.into_iter().peekable();
+        while places.peek().is_some() {
+            let row = places.by_ref().take(ACROSS).collect();
+            rows.push((statistics.to_owned(), row));
+        }
+    }
+    rows
 }
 
 /// `training set` or `test set`.

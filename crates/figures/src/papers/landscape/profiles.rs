@@ -15,7 +15,7 @@ const FAINT: f64 = 0.35;
 const FAINT_WIDTH: f64 = 0.8;
 
 /// One line through a network.
-type Curve = Vec<(f64, f64)>;
+pub(super) type Curve = Vec<(f64, f64)>;
 /// Plain or residual, and the set.
 type Kind = (bool, String);
 
@@ -35,17 +35,30 @@ pub(super) fn figures(study: &Study<'_>, figures: &mut Vec<Named>) {
         ("interpolation", "landscape-interpolation"),
     ] {
         let mut cuts: BTreeMap<Cut, Vec<Cut>> = BTreeMap::new();
-        for cut in by_cut(&study.sheets, surface).into_keys() {
+        let all: Vec<Cut> = by_cut(&study.sheets, surface).into_keys().collect();
+        for cut in &all {
+            let other_samples = |other: &Cut| {
+                other.samples != cut.samples
+                    && Cut {
+                        samples: cut.samples,
+                        ..other.clone()
+                    } == *cut
+            };
+            // Means over lines are over those of as many samples.
+            let apart = all.iter().any(other_samples);
             let shared = Cut {
                 set: String::new(),
                 draw: 0,
-                samples: 0,
+                samples: if apart { cut.samples } else { 0 },
                 ..cut.clone()
             };
-            cuts.entry(shared).or_default().push(cut);
+            cuts.entry(shared).or_default().push(cut.clone());
         }
         for (shared, cuts) in cuts {
-            let suffix = suffix(&shared, &study.sheets);
+            let mut suffix = suffix(&shared, &study.sheets);
+            if shared.samples > 0 {
+                suffix = format!("{suffix}-{}-samples", shared.samples);
+            }
             figures.push((format!("{name}{suffix}"), figure(study, &shared, &cuts)));
         }
     }
@@ -151,7 +164,7 @@ fn read(study: &Study<'_>, cuts: &[Cut]) -> Rows {
     rows
 }
 
-fn loss_axis(points: &[(f64, f64)]) -> Axis {
+pub(super) fn loss_axis(points: &[(f64, f64)]) -> Axis {
     let high = points.iter().map(|p| p.1).fold(f64::MIN, f64::max);
     let low = points.iter().map(|p| p.1).fold(f64::MAX, f64::min);
     if low > 0.0 && high / low > LOG_FROM {
@@ -172,7 +185,7 @@ fn ends(y: &Axis) -> Vec<Layer> {
 }
 
 /// Every curve faint where there are several, their mean over it; gaps where there is no value.
-fn lines(curves: &[Curve], color: Rgb, dashed: bool) -> Vec<Layer> {
+pub(super) fn lines(curves: &[Curve], color: Rgb, dashed: bool) -> Vec<Layer> {
     let line = |points: Curve, color, width| Layer::Line {
         points,
         color,

@@ -64,6 +64,8 @@ pub(crate) struct Network {
     pub depth: i64,
     /// Depth and other settings, without kind and seed: what plain and residual ones share.
     pub size: String,
+    /// Its seed.
+    pub seed: i64,
     test_error: Option<f64>,
     order: (i64, bool, String, i64),
 }
@@ -159,6 +161,7 @@ fn network(runs: &Table, row: &Row<'_>, varying: &[&str], seeds: bool) -> Option
             .filter(|error| error.is_finite()),
         order: (depth.unwrap_or(0), residual, others, seed),
         size,
+        seed,
     })
 }
 

@@ -6,8 +6,8 @@ use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 
 pub(super) fn figure(panels: &Panels<'_>, cut: &Cut) -> Result<Figure, String> {
     panels.ready()?;
-    let grids = panels.grids();
-    let scale = Scale::of(&grids);
+    let grids = &panels.shared;
+    let scale = Scale::of(grids);
     let x = direction("x", grids.iter().flat_map(|g| g.xs.iter().copied()));
     let y = direction("y", grids.iter().flat_map(|g| g.ys.iter().copied()));
     let size = if panels.across() >= ACROSS {

@@ -2,7 +2,7 @@
 
 use reslab_results::{Table, schema};
 
-use super::made::{Made, bowl, chaos, only, steps, tables};
+use super::made::{Made, bowl, chaos, only, steps, surface, tables};
 use super::*;
 use crate::plots::{Layer, check, lay_out};
 
@@ -244,6 +244,145 @@ fn profiles_have_their_draws_and_means() {
         })
         .collect();
     assert_eq!(upright, [0.0, 1.0]);
+}
+
+/// Ten networks of one kind and a plane each; the loss at the network is its place.
+fn ten_networks() -> Tables {
+    let mut runs = crate::synthetic::Synthetic::default();
+    let mut table = Table::new(schema::landscape());
+    for depth in 0..10_i64 {
+        let settings = crate::synthetic::settings(8 + 6 * depth, true, 0);
+        let id = runs.run(settings, "finished", 0.1, 0.2);
+        let cut = Made {
+            xs: steps(-1.0, 1.0, 5),
+            ys: steps(-1.0, 1.0, 5),
+            ..Made::default()
+        };
+        surface(&mut table, &id, &cut, |x, y| {
+            (1.0 + depth as f64) * (1.0 + x * x + y * y)
+        });
+    }
+    let mut tables = runs.tables();
+    tables.instruments.insert("landscape".into(), table);
+    tables
+}
+
+#[test]
+fn networks_beyond_the_eighth_have_figures_of_their_own_on_the_same_scale() {
+    let figures = drawn(&ten_networks());
+    let names: Vec<&str> = figures.keys().map(String::as_str).collect();
+    let expected = [
+        "landscape-contours",
+        "landscape-contours-2",
+        "landscape-surface",
+        "landscape-surface-2",
+    ];
+    assert_eq!(names, expected);
+    let titles = |name: &str| -> Vec<String> {
+        let panels = figures[name].rows.iter().flatten();
+        panels.map(|panel| panel.title.clone()).collect()
+    };
+    assert_eq!(titles("landscape-contours").len(), 8);
+    let rest = titles("landscape-contours-2");
+    assert!(rest[0].starts_with("ResNet-56") && rest[1].starts_with("ResNet-62"));
+    assert_eq!(rest.len(), 2);
+    let (first, second) = (
+        &figures["landscape-contours"],
+        &figures["landscape-contours-2"],
+    );
+    assert_eq!(first.legend, second.legend);
+    assert!(first.notes.join(" ").contains("Networks 1 to 8 of 10"));
+    assert!(second.notes.join(" ").contains("Networks 9 to 10 of 10"));
+    check(&lay_out(second));
+}
+
+/// Lines through one network: loss = factor · (1 + x²) by how it was cut.
+fn lines_by_settings() -> Tables {
+    let mut runs = crate::synthetic::Synthetic::default();
+    let mut table = Table::new(schema::landscape());
+    let cuts = [
+        ("filter", false, 1000_i64, 1.0),
+        ("layer", false, 1000, 2.0),
+        ("filter", true, 1000, 3.0),
+        ("filter", false, 100, 4.0),
+    ];
+    for (normalisation, moves, samples, factor) in cuts {
+        let settings = crate::synthetic::settings(20, true, 0)
+            .with("probes_landscape_normalisation", normalisation);
+        let id = runs.run(settings, "finished", 0.1, 0.2);
+        for (statistics, draw) in [
+            ("kept", 0),
+            ("kept", 1),
+            ("recomputed", 0),
+            ("recomputed", 1),
+        ] {
+            let mut part = Table::new(schema::landscape());
+            let cut = Made {
+                surface: "line",
+                statistics,
+                draw,
+                xs: steps(-1.0, 1.0, 5),
+                ys: vec![0.0],
+                ..Made::default()
+            };
+            // Draws on both sides of the mean.
+            let more = 0.5 + draw as f64;
+            surface(&mut part, &id, &cut, |x, _| factor * more * (1.0 + x * x));
+            for mut cells in part.rows {
+                let mut set = |name, cell| cells[table.schema.index(name).unwrap()] = cell;
+                set("normalisation", normalisation.into());
+                set("one_dimensional", moves.into());
+                set("samples", samples.into());
+                table.push(cells).unwrap();
+            }
+        }
+    }
+    let mut tables = runs.tables();
+    tables.instruments.insert("landscape".into(), table);
+    tables
+}
+
+#[test]
+fn settings_are_compared_one_at_a_time() {
+    let figures = drawn(&lines_by_settings());
+    let figure = &figures["landscape-settings"];
+    check(&lay_out(figure));
+    // Statistics kept and recomputed; directions, what moves, samples.
+    assert_eq!((figure.rows.len(), figure.rows[0].len()), (2, 3));
+    let titles = |row: usize| -> Vec<&str> {
+        let panels = figure.rows[row].iter();
+        panels.map(|panel| panel.title.as_str()).collect()
+    };
+    assert_eq!(titles(0), ["Directions", "What moves", "Samples"]);
+    assert_eq!(titles(1), [""; 3]);
+    let means = |column: usize| -> Vec<f64> {
+        let layers = figure.rows[0][column].layers.iter();
+        let bold = layers.filter_map(|layer| match layer {
+            Layer::Line { points, width, .. } if *width > 1.0 => Some(points[2].1),
+            _ => None,
+        });
+        bold.collect()
+    };
+    assert_eq!(means(0), [1.0, 2.0]);
+    assert_eq!(means(1), [1.0, 3.0]);
+    // From the least samples on.
+    assert_eq!(means(2), [4.0, 1.0]);
+    let labels: Vec<&str> = figure
+        .legend
+        .iter()
+        .flat_map(|section| section.entries.iter().map(|entry| entry.label.as_str()))
+        .collect();
+    assert!(
+        labels.contains(&"normalised by layer") && labels.contains(&"1000"),
+        "{labels:?}"
+    );
+    // Profiles of different numbers of samples are drawn apart.
+    assert!(
+        figures.contains_key("landscape-profiles-100-samples"),
+        "{:?}",
+        figures.keys()
+    );
+    assert!(!drawn(&tables()).contains_key("landscape-settings"));
 }
 
 /// Writes the figures of the synthetic tables for a look at them: `RESLAB_LOOK=folder`.

@@ -100,9 +100,10 @@ pub(super) fn figures(study: &Study<'_>, figures: &mut Vec<Named>) {
     let paths = paths(study.tables);
     for (cut, keys) in by_cut(&study.sheets, "trajectory") {
         let suffix = suffix(&cut, &study.sheets);
-        let panels = Panels::new(&study.networks, &study.sheets, &keys);
-        let figure = figure(study, &panels, &paths, &cut.set);
-        figures.push((format!("landscape-trajectory{suffix}"), figure));
+        for (page, panels) in Panels::pages(&study.networks, &study.sheets, &keys) {
+            let figure = figure(study, &panels, &paths, &cut.set);
+            figures.push((format!("landscape-trajectory{suffix}{page}"), figure));
+        }
     }
 }
 
@@ -113,7 +114,7 @@ fn figure(
     set: &str,
 ) -> Result<Figure, String> {
     panels.ready()?;
-    let scale = Scale::of(&panels.grids());
+    let scale = Scale::of(&panels.shared);
     let wide = if panels.across() >= ACROSS {
         210.0
     } else {

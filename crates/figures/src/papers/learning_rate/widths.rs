@@ -80,12 +80,12 @@ fn notes(sweep: &Sweep, standards: &[(&str, BandsOf)]) -> Vec<String> {
         }
         if censored > 0 {
             notes.push(format!(
-                "{title}: {censored} bands reach the end of the range that was run, and are at least as wide."
+                "«{title}»: {censored} bands reach the end of the range that was run, and are at least as wide."
             ));
         }
         if missing > 0 {
             notes.push(format!(
-                "{title}: {missing} runs of rates have no usable one and are left out."
+                "«{title}»: {missing} combinations of network and seed have no usable rate and are left out."
             ));
         }
     }

@@ -1,8 +1,9 @@
 //! Loss variation, gradient predictiveness and effective smoothness by epoch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Kinds, MARK, geometric_mean, kinds, network_section, places, shape};
+use super::single::{self, Value};
+use super::{Kinds, MARK, Place, geometric_mean, kinds, network_section, places, shape};
 use crate::axes::Axis;
 use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
 use crate::tables::Tables;
@@ -34,39 +35,68 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
         .iter()
         .flat_map(|by| by.values())
         .flat_map(BTreeMap::keys);
-    let last = epochs.max().copied().ok_or("nothing was measured")?;
-    let rows = ROWS.iter().zip(&read).map(|((_, label, band), by)| {
+    let epochs: BTreeSet<i64> = epochs.copied().collect();
+    let last = *epochs.last().ok_or("nothing was measured")?;
+    let once = epochs.len() == 1;
+    let rows = ROWS.iter().zip(&read).map(|((column, label, band), by)| {
         let y = axis(label, by, *band);
-        let panel = |(index, place): (usize, &super::Place)| {
-            let here = |residual| {
-                let of_place = |id: &&str| kinds.get(*id) == Some(&(*place, residual));
-                let runs = by.iter().filter(|(id, _)| of_place(id));
-                curve(runs.map(|(_, epochs)| epochs))
-            };
-            let both = [false, true].map(|residual| (residual, here(residual)));
+        let first = *column == ROWS[0].0;
+        let curve = |place: Place, residual: bool| {
+            let of_place = |id: &&str| kinds.get(*id) == Some(&(place, residual));
+            let runs = by.iter().filter(|(id, _)| of_place(id));
+            curve(runs.map(|(_, epochs)| epochs))
+        };
+        if once {
+            let values = values(&places, curve, *band);
+            return single::panels(&y, &values, &places, &[], first);
+        }
+        let panel = |place: &Place| {
+            let both = [false, true].map(|residual| (residual, curve(*place, residual)));
+            let layers = both
+                .iter()
+                .flat_map(|(residual, curve)| layers(*residual, curve, *band));
             Panel {
-                title: if *label == ROWS[0].1 {
-                    places[index].title()
-                } else {
-                    String::new()
-                },
+                title: if first { place.title() } else { String::new() },
                 x: Axis::linear("Epoch", -0.02 * last as f64, 1.02 * last as f64),
                 y: y.clone(),
-                layers: both
-                    .iter()
-                    .flat_map(|(residual, curve)| layers(*residual, curve, *band))
-                    .collect(),
+                layers: layers.collect(),
             }
         };
-        places.iter().enumerate().map(panel).collect()
+        places.iter().map(panel).collect()
     });
+    let mut notes = notes(tables);
+    if once {
+        notes.insert(0, single::note(last));
+    }
     Ok(Figure {
-        title: "Loss, gradient and smoothness along the gradient, by epoch".into(),
+        title: "Loss, gradient and smoothness along the gradient".into(),
         rows: rows.collect(),
         panel_size: (215.0, 150.0),
-        legend: legend(&kinds),
-        notes: notes(tables),
+        legend: legend(&kinds, once),
+        notes,
     })
+}
+
+/// What is drawn where there is one epoch: the highest over steps, with the range of steps or seeds.
+fn values(
+    places: &[Place],
+    curve: impl Fn(Place, bool) -> Vec<Point>,
+    band: bool,
+) -> BTreeMap<(Place, bool), Value> {
+    let networks = places
+        .iter()
+        .flat_map(|place| [false, true].map(|residual| (*place, residual)));
+    let found = networks.filter_map(|(place, residual)| {
+        let point = curve(place, residual).into_iter().next()?;
+        let interval = if band {
+            (point.low, point.high)
+        } else {
+            point.runs
+        };
+        let mark = point.high;
+        Some(((place, residual), Value { mark, interval }))
+    });
+    found.collect()
 }
 
 /// Lowest and highest positive value of a column over the steps of each mini-batch.
@@ -175,40 +205,39 @@ fn axis(label: &str, by: &ByRun<'_>, band: bool) -> Axis {
     Axis::log(label, low / 1.15, high * 1.15)
 }
 
-fn legend(kinds: &Kinds<'_>) -> Vec<Section> {
-    let entry = |sample, label: &str| Entry {
-        sample,
-        label: label.into(),
-    };
+fn legend(kinds: &Kinds<'_>, once: bool) -> Vec<Section> {
     let color = theme::INK;
+    let highest = if once {
+        Sample::Mark {
+            shape: shape(true),
+            color,
+            radius: MARK,
+            opacity: 1.0,
+            line: false,
+        }
+    } else {
+        Sample::Line {
+            color,
+            dashed: false,
+        }
+    };
+    let rows = |heading: &str, range: &str| {
+        let entry = |sample, label: &str| Entry {
+            sample,
+            label: label.into(),
+        };
+        Section {
+            heading: heading.into(),
+            entries: vec![
+                entry(highest, "highest over steps"),
+                entry(Sample::Band { color }, range),
+            ],
+        }
+    };
     vec![
-        network_section(kinds),
-        Section {
-            heading: "Rows 1 and 2".into(),
-            entries: vec![
-                entry(
-                    Sample::Line {
-                        color,
-                        dashed: false,
-                    },
-                    "highest over steps",
-                ),
-                entry(Sample::Band { color }, "lowest to highest"),
-            ],
-        },
-        Section {
-            heading: "Row 3".into(),
-            entries: vec![
-                entry(
-                    Sample::Line {
-                        color,
-                        dashed: false,
-                    },
-                    "highest over steps",
-                ),
-                entry(Sample::Band { color }, "range of seeds"),
-            ],
-        },
+        network_section(kinds, !once),
+        rows("Rows 1 and 2", "lowest to highest"),
+        rows("Row 3", "range of seeds"),
     ]
 }
 

@@ -6,8 +6,9 @@
 //!   `smoothness`: `g·(g − ∇L(θ − η g)) / (η ‖g‖²)`. It is at most the λ_max of the mini-batch; where
 //!   it times η is above 2, a step of η does not lower the loss of a quadratic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::single::{self, Value};
 use super::{Kinds, MARK, Place, geometric_mean, kinds, network_section, places, shape};
 use crate::axes::Axis;
 use crate::plots::{Entry, Figure, Layer, Panel, Sample, Section};
@@ -34,16 +35,26 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
     let epochs = curvatures
         .iter()
         .flat_map(|(_, products)| products.values());
-    let last = epochs.flat_map(BTreeMap::keys).max();
-    let last = last.copied().ok_or("no curvature above 0 was measured")? as f64;
+    let epochs: BTreeSet<i64> = epochs.flat_map(BTreeMap::keys).copied().collect();
+    let epoch = *epochs.last().ok_or("no curvature above 0 was measured")?;
+    let once = epochs.len() == 1;
+    let last = epoch as f64;
     let rows = curvatures
         .iter()
         .enumerate()
         .map(|(row, (label, products))| {
-            let all = products.values().flat_map(BTreeMap::values).flatten();
-            let ends = all.chain(&thresholds);
+            let drawn = products.values().flat_map(|epochs| {
+                // What is far off before training would leave no room for the rest.
+                let later = epochs.iter().filter(|(epoch, _)| once || **epoch > 0);
+                later.flat_map(|(_, values)| values)
+            });
+            let ends = drawn.chain(&thresholds);
             let (low, high) = ends.fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
             let y = Axis::log(label, low / 1.3, high * 1.3);
+            if once {
+                let values = values(products);
+                return single::panels(&y, &values, &places, &thresholds, row == 0);
+            }
             let panel = |place: &Place| {
                 let mut layers: Vec<Layer> = thresholds.iter().map(|t| across(*t, last)).collect();
                 for residual in [false, true] {
@@ -64,13 +75,38 @@ pub fn figure(tables: &Tables) -> Result<Figure, String> {
             };
             places.iter().map(panel).collect()
         });
+    let mut notes = notes(tables);
+    if once {
+        notes.insert(0, single::note(epoch));
+    } else if epochs.contains(&0) {
+        notes.push("Axes reach as far as the values after the first epoch; what lies beyond them before training stands on the frame.".into());
+    }
     Ok(Figure {
-        title: "Learning rate times curvature, by epoch".into(),
+        title: "Learning rate times curvature".into(),
         rows: rows.collect(),
         panel_size: (215.0, 165.0),
-        legend: legend(&kinds, &thresholds),
-        notes: notes(tables),
+        legend: legend(&kinds, &thresholds, once),
+        notes,
     })
+}
+
+/// What is drawn where there is one epoch: the mean and range of seeds.
+fn values(products: &Products) -> BTreeMap<(Place, bool), Value> {
+    let found = products.iter().filter_map(|(kind, epochs)| {
+        let values = epochs.values().next()?;
+        let mark = geometric_mean(values)?;
+        let interval = range(values);
+        Some((*kind, Value { mark, interval }))
+    });
+    found.collect()
+}
+
+/// The lowest and the highest value.
+fn range(values: &[f64]) -> (f64, f64) {
+    let ends = (f64::MAX, 0.0f64);
+    values
+        .iter()
+        .fold(ends, |(low, high), v| (low.min(*v), high.max(*v)))
 }
 
 /// A dashed line at a value.
@@ -164,10 +200,8 @@ fn curve(residual: bool, epochs: &BTreeMap<i64, Vec<f64>>) -> Vec<Layer> {
         .filter_map(|(epoch, values)| Some((*epoch as f64, geometric_mean(values)?)))
         .collect();
     let band = epochs.iter().map(|(epoch, values)| {
-        let ends = values
-            .iter()
-            .fold((f64::MAX, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
-        (*epoch as f64, ends.0, ends.1)
+        let (low, high) = range(values);
+        (*epoch as f64, low, high)
     });
     vec![
         Layer::Band {
@@ -190,7 +224,7 @@ fn curve(residual: bool, epochs: &BTreeMap<i64, Vec<f64>>) -> Vec<Layer> {
     ]
 }
 
-fn legend(kinds: &Kinds<'_>, thresholds: &[f64]) -> Vec<Section> {
+fn legend(kinds: &Kinds<'_>, thresholds: &[f64], once: bool) -> Vec<Section> {
     let bound = |value: &f64| Entry {
         sample: Sample::Line {
             color: theme::INK,
@@ -203,7 +237,7 @@ fn legend(kinds: &Kinds<'_>, thresholds: &[f64]) -> Vec<Section> {
         },
     };
     vec![
-        network_section(kinds),
+        network_section(kinds, !once),
         Section {
             heading: "Stable below".into(),
             entries: thresholds.iter().map(bound).collect(),

@@ -4,9 +4,12 @@
 //! - [`along`]: loss variation, gradient predictiveness and effective β-smoothness by epoch;
 //! - [`edge`]: learning rate times curvature along the gradient, and times the largest eigenvalue of the
 //!   Hessian where that was measured too.
+//!
+//! Where only one epoch was measured both are drawn by depth ([`single`]).
 
 mod along;
 mod edge;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -82,8 +85,8 @@ fn shape(residual: bool) -> Shape {
     if residual { Shape::Disc } else { Shape::Square }
 }
 
-/// The legend's entries for plain and residual.
-fn network_section(kinds: &Kinds<'_>) -> Section {
+/// The legend's entries for plain and residual, marks with a line through them or alone.
+fn network_section(kinds: &Kinds<'_>, line: bool) -> Section {
     let there = |residual: &bool| kinds.values().any(|(_, r)| r == residual);
     let entries = [false, true]
         .into_iter()
@@ -94,7 +97,7 @@ fn network_section(kinds: &Kinds<'_>) -> Section {
                 color: theme::kind_color(residual),
                 radius: MARK,
                 opacity: 1.0,
-                line: true,
+                line,
             },
             label: if residual { "residual" } else { "plain" }.into(),
         });
@@ -108,7 +111,7 @@ fn network_section(kinds: &Kinds<'_>) -> Section {
 const MARK: f64 = 3.0;
 
 /// Geometric mean of positive numbers; `None` of none.
-fn geometric_mean(values: &[f64]) -> Option<f64> {
+pub(super) fn geometric_mean(values: &[f64]) -> Option<f64> {
     let logs = values.iter().map(|v| v.ln()).sum::<f64>();
     (!values.is_empty()).then(|| (logs / values.len() as f64).exp())
 }

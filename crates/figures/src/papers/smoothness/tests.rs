@@ -16,12 +16,17 @@ pub(super) fn row(table: &mut Table, cells: &[(&str, Cell)]) {
 }
 
 fn tables() -> Tables {
+    tables_of(3)
+}
+
+/// Tables of so many epochs.
+fn tables_of(epochs: i64) -> Tables {
     let mut made = Synthetic::default();
     let mut table = Table::new(schema::smoothness());
     for (residual, factor) in [(false, 4.0), (true, 1.0)] {
         for seed in 0..2 {
             let id = made.run(settings(20, residual, seed), "finished", 0.1, 0.2);
-            for epoch in 0..3_i64 {
+            for epoch in 0..epochs {
                 made.epoch(&id, epoch, 0.5, 0.5);
                 for (batch, more) in [(0_i64, 1.0), (1, 4.0)] {
                     for multiple in [0.5, 1.0, 2.0] {
@@ -91,6 +96,30 @@ fn curvature_along_the_gradient_is_that_of_the_shortest_step() {
     assert_eq!(lines.len(), 3);
     assert!((lines[0][0].1 - 2.0).abs() < 1e-12);
     assert!((lines[1][1].1 - 0.2 * 30.0 / 0.5).abs() < 1e-9, "{lines:?}");
+}
+
+#[test]
+fn a_single_epoch_is_drawn_by_depth() {
+    let figures = figures(&tables_of(1));
+    let marks = |figure: usize, row: usize| -> Vec<(f64, f64)> {
+        let figure = figures[figure].1.as_ref().expect("drawn");
+        check(&lay_out(figure));
+        assert!(figure.notes[0].contains("before training"));
+        let panel = &figure.rows[row][0];
+        assert_eq!(panel.x.label, "Layers");
+        let layers = panel.layers.iter();
+        let marks = layers.filter_map(|layer| match layer {
+            Layer::Marks { points, .. } => Some(points),
+            _ => None,
+        });
+        marks.flatten().copied().collect()
+    };
+    let change = marks(0, 1);
+    // Plain left of residual, both beside 20 layers.
+    assert!(change[0].0 < 20.0 && change[1].0 > 20.0);
+    assert!((change[0].1 - 16.0).abs() < 1e-9 && (change[1].1 - 4.0).abs() < 1e-9);
+    let edge = marks(1, 0);
+    assert!((edge[0].1 - 0.2 * 30.0 / 0.5).abs() < 1e-9, "{edge:?}");
 }
 
 #[test]
