@@ -178,7 +178,7 @@ impl<'s> Panels<'s> {
             let grid = &sheets[**key].grids[0];
             grid.xs.len() > 1 && grid.ys.len() > 1 && grid.range().is_some()
         };
-        let (drawn, thin): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| usable(&key));
+        let (drawn, thin): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| usable(key));
         let shared: Vec<&Grid> = drawn.iter().map(|key| &sheets[*key].grids[0]).collect();
         let thin = (!thin.is_empty()).then(|| {
             let count = thin.len();
