@@ -60,7 +60,13 @@ pub fn measure(
             max_products: settings.max_steps,
             vectors: true,
         };
-        let ends = extremes(&mut operator, dimension, &wanted, seed)?;
+        let ends = extremes(
+            &mut operator,
+            dimension,
+            Some(&slope.gradient),
+            &wanted,
+            seed,
+        )?;
         let sides = [("top", &ends.top), ("bottom", &ends.bottom)];
         for (quantity, side) in sides {
             let rows = side.iter().enumerate();
