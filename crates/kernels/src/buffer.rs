@@ -4,7 +4,7 @@
 //! lines at every load. Activations are megabytes long and read many times in a step; in pages of
 //! 2 MiB instead of 4 KiB the processor finds them without walking the page table.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
@@ -32,16 +32,19 @@ impl Buffer {
         }
         let layout = layout(len);
         // SAFETY: the layout is not empty.
-        let start = unsafe { alloc_zeroed(layout) }.cast::<f32>();
+        let start = unsafe { alloc(layout) }.cast::<f32>();
         let Some(start) = NonNull::new(start) else {
             handle_alloc_error(layout)
         };
+        // Before the first touch, which zeroing is: pages that are there stay small.
         #[cfg(target_os = "linux")]
         if layout.align() == LARGE_PAGE {
             // SAFETY: advice on memory that was just allocated; it changes no byte, and a refusal
             // means small pages.
             unsafe { libc::madvise(start.as_ptr().cast(), layout.size(), libc::MADV_HUGEPAGE) };
         }
+        // SAFETY: `len` numbers were allocated, and all bytes 0 is the number 0.
+        unsafe { start.write_bytes(0, len) };
         Self { start, len }
     }
 }

@@ -100,7 +100,14 @@ fn published_weights_have_pytorchs_eigenvalues() {
         tolerance: 1e-5,
         ..ExtremeSettings::default()
     };
-    let found = extremes(&mut operator, dimension, &settings, 1).expect("eigenvalues");
+    let found = extremes(
+        &mut operator,
+        dimension,
+        Some(&slope.gradient),
+        &settings,
+        1,
+    )
+    .expect("eigenvalues");
     println!("{} products", found.products);
     assert!(found.converged);
     for (rank, value) in expected.eigenvalues.iter().enumerate() {

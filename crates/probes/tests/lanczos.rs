@@ -51,7 +51,7 @@ fn find(spectrum: &[f64], settings: &ExtremeSettings) -> Extremes {
         known.apply(vector, product);
         Ok(())
     };
-    let found = extremes(&mut operator, spectrum.len(), settings, 3).expect("no error");
+    let found = extremes(&mut operator, spectrum.len(), None, settings, 3).expect("no error");
     assert_eq!(found.products, products);
     for eigenvalue in found.top.iter().chain(&found.bottom) {
         if let Some(vector) = &eigenvalue.vector {
@@ -151,6 +151,45 @@ fn a_cluster_is_told_within_its_residual() {
     let found = find(&spectrum, &FINE);
     assert!(found.converged);
     assert_near(&values(&found).0, &[10.0, 9.9999, 9.9998], 1e-9);
+}
+
+/// A start near the wrong eigenvectors still finds the ends, since it has a random part; one near the
+/// right one finds it sooner.
+#[test]
+fn a_vector_near_an_eigenvector_shortens_the_search_and_hides_nothing() {
+    let mut spectrum: Vec<f64> = (0..2000).map(|i| (f64::from(i) * 0.7).sin()).collect();
+    (spectrum[0], spectrum[1], spectrum[2]) = (10.0, 6.0, -3.0);
+    let known = Known::new(&spectrum);
+    let settings = ExtremeSettings {
+        top: 2,
+        bottom: 1,
+        tolerance: 1e-6,
+        ..FINE
+    };
+    let search = |places: &[usize]| {
+        let mut near = vec![0.0; spectrum.len()];
+        places.iter().for_each(|&place| near[place] = 7.0);
+        known
+            .mirrors
+            .iter()
+            .rev()
+            .for_each(|m| reflect(m, &mut near));
+        let mut operator = |vector: &[f64], product: &mut [f64]| {
+            known.apply(vector, product);
+            Ok(())
+        };
+        let found = extremes(&mut operator, spectrum.len(), Some(&near), &settings, 3);
+        let found = found.expect("no error");
+        assert!(found.converged);
+        assert_near(&values(&found).0, &[10.0, 6.0], 1e-5);
+        assert_near(&values(&found).1, &[-3.0], 1e-5);
+        found.products
+    };
+    let random = find(&spectrum, &settings).products;
+    assert!(search(&[0, 1, 2]) <= random);
+    search(&[1]);
+    search(&[2, 5, 6]);
+    search(&[]);
 }
 
 /// One start vector meets one copy; when nothing new comes of it, further ones meet the others.
@@ -255,7 +294,7 @@ fn an_error_of_the_operator_ends_it_at_once() {
             Ok(())
         }
     };
-    let found = extremes(&mut operator, 10, &FINE, 0);
+    let found = extremes(&mut operator, 10, None, &FINE, 0);
     assert!(matches!(found, Err(ProbeError::Stopped)));
     assert_eq!(products, 3);
 }

@@ -246,7 +246,7 @@ fn curvature_of_the_rescaled_network_is_that_of_the_rescaled_hessian() {
             tolerance: 1e-5,
             ..ExtremeSettings::default()
         };
-        let ends = extremes(&mut operator, d.len(), &wanted, 3).expect("found");
+        let ends = extremes(&mut operator, d.len(), None, &wanted, 3).expect("found");
         let expected = ends.top[0].value;
         let error = (found(alpha) - expected).abs() / expected;
         // The running variance is rescaled, the ε beside it is not.

@@ -2,7 +2,7 @@
 
 use reslab_nn::random::{self, Purpose};
 
-use crate::lanczos::{Lanczos, Operator};
+use crate::lanczos::{Lanczos, Operator, norm};
 use crate::subject::ProbeError;
 use reslab_dense::Eigen;
 
@@ -65,20 +65,27 @@ pub struct Extremes {
 const STREAM: u64 = u64::from_be_bytes(*b"lanczos\0");
 
 /// The largest and smallest eigenvalues of a symmetric operator of so many dimensions. The start
-/// vector is normal and follows from the seed. Of a multiple eigenvalue one start vector finds one
+/// vector is normal and follows from the seed; with a vector that is thought to lie `near` the
+/// eigenvectors looked for, such as the gradient of a Hessian's loss (Gur-Ari, Roberts, Dyer 2018),
+/// it is the sum of the two, each of length 1. Of a multiple eigenvalue one start vector finds one
 /// copy; when its Krylov space is exhausted others follow, see [`crate::lanczos`]. Errors are the
 /// operator's.
+///
+/// # Panics
+///
+/// If `near` is of another length than `dimension`.
 pub fn extremes(
     operator: &mut Operator<'_>,
     dimension: usize,
+    near: Option<&[f64]>,
     settings: &ExtremeSettings,
     seed: u64,
 ) -> Result<Extremes, ProbeError> {
-    let start = |index| {
+    let start = |index| -> Vec<f64> {
         let mut rng = random::stream(seed, Purpose::Probe, STREAM, index);
         (0..dimension).map(|_| random::normal(&mut rng)).collect()
     };
-    let mut space = Lanczos::new(start(0));
+    let mut space = Lanczos::new(near.map_or_else(|| start(0), |near| mixed(&start(0), near)));
     let (mut starts, mut first) = (1, 0);
     let mut found = Extremes {
         top: Vec::new(),
@@ -121,6 +128,17 @@ pub fn extremes(
         add_vectors(&mut found, &space);
     }
     Ok(found)
+}
+
+/// The sum of the two, each scaled to length 1; the first alone where the second has no direction.
+fn mixed(random: &[f64], near: &[f64]) -> Vec<f64> {
+    assert_eq!(random.len(), near.len(), "a vector of the operator");
+    let lengths = (norm(random), norm(near));
+    if !(lengths.1 > 0.0 && lengths.1.is_finite()) {
+        return random.to_vec();
+    }
+    let pairs = random.iter().zip(near);
+    pairs.map(|(r, n)| r / lengths.0 + n / lengths.1).collect()
 }
 
 /// Whether convergence is looked at after so many steps: an eigenvalue decomposition each time.

@@ -48,10 +48,15 @@ pub fn measure(
     };
     let slope = hessian.slope(&mut poll)?;
     let dimension = hessian.dimension();
+    let seed = subject.seed;
+    // The lower end, deep in the bulk, takes many products from wherever one starts.
+    let near = match (settings.top, settings.bottom) {
+        (1.., 0) => hessian.near_top(&slope, settings.top, seed, &mut poll)?,
+        _ => slope.gradient.clone(),
+    };
     let mut operator =
         |vector: &[f64], product: &mut [f64]| hessian.product(vector, product, &mut poll);
     let mut found = Vec::new();
-    let seed = subject.seed;
     if settings.top + settings.bottom > 0 {
         let wanted = ExtremeSettings {
             top: settings.top,
@@ -60,7 +65,7 @@ pub fn measure(
             max_products: settings.max_steps,
             vectors: true,
         };
-        let ends = extremes(&mut operator, dimension, &wanted, seed)?;
+        let ends = extremes(&mut operator, dimension, Some(&near), &wanted, seed)?;
         let sides = [("top", &ends.top), ("bottom", &ends.bottom)];
         for (quantity, side) in sides {
             let rows = side.iter().enumerate();

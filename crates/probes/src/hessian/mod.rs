@@ -16,6 +16,7 @@ mod measure;
 mod operator;
 mod settings;
 mod single;
+mod start;
 mod trace;
 
 pub use density::{Density, Quadrature, quadrature};

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::double::Double;
 use super::single::Single;
+use super::start::near_top;
 use crate::gradients::without_noise;
 use crate::subject::ProbeError;
 
@@ -102,6 +103,9 @@ pub struct Slope {
     pub loss: f64,
     /// Its gradient by the chosen coordinates.
     pub gradient: Vec<f64>,
+    /// Of each sample `1 − Σ p²`, p being the softmax of its outputs: the trace of the second
+    /// derivative of its cross-entropy by them. Empty in `f64`.
+    pub curvature: Vec<f64>,
 }
 
 impl<'a> LossHessian<'a> {
@@ -144,16 +148,29 @@ impl<'a> LossHessian<'a> {
 
     /// Loss and gradient.
     pub fn slope(&mut self, poll: &mut Poll<'_>) -> Result<Slope, ProbeError> {
-        let mut gradient = self.arena();
+        let (mut gradient, mut curvature) = (self.arena(), Vec::new());
         let function = &self.function;
         let loss = match &mut self.executor {
-            Executor::Single(single) => single.slope(function, &mut gradient, poll),
+            Executor::Single(single) => single.slope(function, &mut gradient, &mut curvature, poll),
             Executor::Double(double) => double.slope(function, &mut gradient, poll),
         }?;
         Ok(Slope {
             loss,
             gradient: self.gather(&gradient),
+            curvature,
         })
+    }
+
+    /// A vector to start the search for the `top` largest eigenvalues from, after
+    /// [`LossHessian::slope`]. May take some products over a few of the samples.
+    pub fn near_top(
+        &self,
+        slope: &Slope,
+        top: usize,
+        seed: u64,
+        poll: &mut Poll<'_>,
+    ) -> Result<Vec<f64>, ProbeError> {
+        near_top(&self.function, slope, top, seed, poll)
     }
 
     /// Writes H v into `product`; both are of the chosen coordinates.

@@ -40,11 +40,12 @@ impl Single {
         }
     }
 
-    /// The mean loss, and its gradient in `arena`.
+    /// The mean loss, its gradient in `arena`, and each sample's curvature.
     pub fn slope(
         &mut self,
         function: &MeanLoss<'_>,
         arena: &mut [f64],
+        curvature: &mut Vec<f64>,
         poll: &mut Poll<'_>,
     ) -> Result<f64, ProbeError> {
         let mut loss = 0.0;
@@ -56,6 +57,9 @@ impl Single {
             loss += point.loss_sum / function.samples as f64;
             let share = batch.len() as f64 / function.samples as f64;
             add(arena, point.tangents.gradient(), share);
+            let outputs = point.tangents.outputs();
+            let samples = outputs.chunks_exact(outputs.len() / batch.len());
+            curvature.extend(samples.map(uncertainty));
             poll()?;
         }
         Ok(loss)
@@ -117,6 +121,14 @@ impl Single {
         }
         Ok(point)
     }
+}
+
+/// `1 − Σ p²`, p being the softmax of the outputs.
+fn uncertainty(outputs: &[f32]) -> f64 {
+    let top = outputs.iter().fold(f32::NEG_INFINITY, |top, &z| top.max(z));
+    let powers = outputs.iter().map(|z| f64::from(z - top).exp());
+    let (sum, squares) = powers.fold((0.0, 0.0), |(sum, squares), e| (sum + e, squares + e * e));
+    1.0 - squares / (sum * sum)
 }
 
 fn add(arena: &mut [f64], values: &[f32], share: f64) {

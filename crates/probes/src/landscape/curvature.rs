@@ -45,7 +45,7 @@ pub fn evaluate(
     let train = &subject.dataset.train;
     let samples = settings.samples.min(train.len);
     let what = format!(
-        "curvature {samples} tolerance {} products {} seed {}",
+        "curvature from gradient {samples} tolerance {} products {} seed {}",
         settings.tolerance, settings.max_products, subject.seed
     );
     let key = point_key(surface, measure, centre_key, &what);
@@ -101,9 +101,11 @@ fn ends(
         max_products: settings.max_products,
         vectors: false,
     };
+    let slope = hessian.slope(&mut go_on)?;
     let mut operator =
         |vector: &[f64], product: &mut [f64]| hessian.product(vector, product, &mut go_on);
-    let found = extremes(&mut operator, dimension, &wanted, seed)?;
+    let near = Some(&slope.gradient[..]);
+    let found = extremes(&mut operator, dimension, near, &wanted, seed)?;
     let end = |side: &[crate::hessian::Eigenvalue]| {
         let first = side.first();
         first.map_or((f64::NAN, f64::NAN), |found| (found.value, found.residual))

@@ -98,7 +98,7 @@ pub(super) fn largest(
     let dimension = hessian.dimension();
     let samples = hessian.samples();
     let mut operator = |vector: &[f64], product: &mut [f64]| hessian.product(vector, product, poll);
-    let ends = extremes(&mut operator, dimension, &wanted, subject.seed)?;
+    let ends = extremes(&mut operator, dimension, None, &wanted, subject.seed)?;
     let largest = ends.top.into_iter().next();
     Ok(Found {
         largest: largest.unwrap_or(Eigenvalue {

@@ -66,7 +66,7 @@ pub fn product(hessian: &mut LossHessian<'_>, vector: &[f64]) -> Vec<f64> {
 pub fn ends(hessian: &mut LossHessian<'_>, settings: &ExtremeSettings) -> Extremes {
     let dimension = hessian.dimension();
     let mut operator = |v: &[f64], out: &mut [f64]| hessian.product(v, out, &mut || Ok(()));
-    extremes(&mut operator, dimension, settings, 1).expect("a checked network")
+    extremes(&mut operator, dimension, None, settings, 1).expect("a checked network")
 }
 
 /// Column by column, straight from the duals.

@@ -114,7 +114,7 @@ fn of_a_network_it_is_that_of_the_reference_and_is_kept() {
             max_products: 300,
             ..ExtremeSettings::default()
         };
-        let expected = extremes(&mut operator, dimension, &wanted, 3).expect("not stopped");
+        let expected = extremes(&mut operator, dimension, None, &wanted, 3).expect("not stopped");
         let (top, bottom) = (expected.top[0].value, expected.bottom[0].value);
         let value = |column| table.real(row, column).expect("a number");
         let scale = top.abs().max(bottom.abs());
