@@ -115,10 +115,10 @@ fn run(
                 false => &worker.inputs[from..],
             },
             rows: strip.places,
-            zeros: in_place.then_some(&worker.inputs[outside + from..]),
+            zeros: in_place.then(|| &worker.inputs[outside + from..]),
         };
         let finish = Finish {
-            other: other.is_some().then_some(&added[to..]),
+            other: other.is_some().then(|| &added[to..]),
             relu: conv.finish.relu,
         };
         strip_finished(

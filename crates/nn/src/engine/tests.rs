@@ -417,3 +417,29 @@ fn several_branches_agree_with_the_reference() {
         Case::new(network, 19, 3).assert_agrees(&Loss::default());
     }
 }
+
+/// Convolutions by tiles that read images where they lie, or not, with sums and ReLU on writing.
+#[test]
+fn finished_convolutions_agree_with_the_reference() {
+    let read = |text: &str| serde_json::from_str::<ModelSettings>(text).unwrap();
+    for (text, side) in [
+        (r#"{"depth": 8, "width": 16}"#, 8),
+        (r#"{"depth": 8, "width": 16}"#, 6),
+        (
+            r#"{"depth": 8, "width": 16, "placement": "pre-activation"}"#,
+            8,
+        ),
+        (r#"{"depth": 8, "width": 16, "residual": false}"#, 12),
+        (
+            r#"{"depth": 11, "width": 16, "block": "bottleneck", "cardinality": 2, "group_width": 64}"#,
+            8,
+        ),
+        (
+            r#"{"depth": 8, "width": 16, "shortcut": "constant", "placement": "relu-before-addition"}"#,
+            8,
+        ),
+    ] {
+        let network = build(&read(text), Shape::new(3, side, side), 10).unwrap();
+        Case::new(network, 19, 5).assert_agrees(&Loss::default());
+    }
+}
