@@ -6,22 +6,21 @@
 //! finds for the first images of the training set, from weights and images in memory on, with its
 //! residual, the products over all images, and the seconds.
 
+mod shared;
+
 use std::path::Path;
 use std::time::Instant;
 
 use reslab_nn::data::{DataName, DataSettings, Normalize, load};
-use reslab_nn::families::{build, named};
 use reslab_nn::import::{Head, WeightsFile};
-use reslab_nn::train::{Flow, TrainSettings};
+use reslab_nn::train::Flow;
+use reslab_probes::Watch;
 use reslab_probes::hessian::{HessianSettings, Samples, measure};
-use reslab_probes::{Subject, Watch};
+use shared::{Given, number, pool, words};
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let [weights, images, threads] = &words[..] else {
-        panic!("hessian_speed WEIGHTS IMAGES THREADS");
-    };
-    let number = |word: &str| word.parse::<usize>().expect("a number");
+    let words = words("hessian_speed WEIGHTS IMAGES THREADS", 3);
+    let images = number(&words[1]);
     let settings = DataSettings {
         name: DataName::Cifar10,
         test_limit: Some(1),
@@ -29,32 +28,18 @@ fn main() {
         ..DataSettings::default()
     };
     let dataset = load(&settings).expect("CIFAR-10 where RESLAB_DATA says");
-    let model = named("resnet20").expect("a network's name");
-    let network = build(&model, dataset.shape, dataset.outputs).expect("it fits");
-    let mut parameters = vec![0.0; network.layout.parameter_count()];
-    let mut state = network.layout.initial_state();
-    WeightsFile::read(Path::new(weights))
-        .and_then(|file| file.assign(&network, Head::Keep, &mut parameters, &mut state))
+    let mut given = Given::initialised("resnet20", dataset);
+    let (parameters, state) = (&mut given.parameters, &mut given.state);
+    WeightsFile::read(Path::new(&words[0]))
+        .and_then(|file| file.assign(&given.network, Head::Keep, parameters, state))
         .expect("weights of ResNet-20");
-    let train = TrainSettings::default();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(number(threads));
-    let pool = pool.build().expect("threads can be started");
+    let pool = pool(number(&words[2]));
     for (seed, line) in std::io::stdin().lines().enumerate() {
         let line = line.expect("a line");
-        let subject = Subject {
-            run_id: "speed",
-            epoch: 0,
-            network: &network,
-            parameters: &parameters,
-            state: &state,
-            dataset: &dataset,
-            train: &train,
-            seed: seed as u64,
-            folder: None,
-        };
+        let subject = given.subject(seed as u64);
         let settings = HessianSettings {
-            samples: Samples::First(number(images)),
-            batch_size: number(images),
+            samples: Samples::First(images),
+            batch_size: images,
             top: 1,
             bottom: 0,
             tolerance: line.trim().parse().expect("a tolerance"),

@@ -6,13 +6,13 @@ use std::ops::Range;
 use reslab_kernels::conv2d::winograd::input::{Input, OUTSIDE};
 use reslab_kernels::conv2d::winograd::strip::{Finish, strip_finished};
 use reslab_kernels::conv2d::winograd::{PATCH, TILE};
-use reslab_kernels::{Ahead, Base, LANES};
+use reslab_kernels::{Ahead, LANES};
 
-use super::forward::{convolution_bias, fill};
+use super::forward::convolution_bias;
 use super::geometry::Geometry;
 use super::ir::Conv;
 use super::shard::{Context, Frame, Worker};
-use super::tiled::{add_sources, next_rows, sizes};
+use super::tiled::{fill_for, sizes, strip_ahead};
 
 /// All rows of a frame.
 pub(super) fn convolve(
@@ -24,29 +24,24 @@ pub(super) fn convolve(
     worker: &mut Worker,
 ) {
     let height = conv.shape.height;
-    let ring = geometry.input_ring(TILE);
     let row_len = geometry.shape.width * geometry.pixel;
     let in_place = conv.reads_in_place();
     let mut filled = 0;
     for first in (0..height).step_by(TILE) {
-        let rows = first..(first + TILE).min(height);
-        while !in_place && filled < (first + TILE + 1).min(height) {
-            let at = ring.row(filled) + ring.margin;
-            fill(cx, conv, frame, filled, arena, worker, at, row_len);
-            filled += 1;
-        }
-        let places: [usize; PATCH] = match in_place {
-            true => std::array::from_fn(|i| {
+        let places: [usize; PATCH] = if in_place {
+            std::array::from_fn(|i| {
                 let row = (first + i).checked_sub(1).filter(|&y| y < height);
                 row.map_or(OUTSIDE, |y| y * row_len)
-            }),
-            false => geometry.strip_inputs(ring, first),
+            })
+        } else {
+            fill_for(cx, conv, geometry, frame, first, &mut filled, arena, worker);
+            geometry.strip_inputs(geometry.input_ring(TILE), first)
         };
-        let ahead = ahead(cx, conv, frame, (first, height), arena, worker);
+        let rows = first..(first + TILE).min(height);
         let strip = Strip {
+            ahead: strip_ahead(cx, conv, frame, rows.clone(), arena, worker),
             rows,
             places: &places[..],
-            ahead,
         };
         run(cx, conv, geometry, frame, strip, arena, worker);
     }
@@ -57,27 +52,6 @@ struct Strip<'a> {
     rows: Range<usize>,
     places: &'a [usize],
     ahead: Ahead,
-}
-
-fn ahead(
-    cx: Context<'_>,
-    conv: &Conv,
-    frame: Frame,
-    (first, height): (usize, usize),
-    arena: &[f32],
-    worker: &Worker,
-) -> Ahead {
-    let rows = first..(first + TILE).min(height);
-    let mut ahead = Ahead::default();
-    let here = Base::of(arena);
-    ahead.add(here, cx.plan.rows(conv.output, frame, rows.clone()));
-    if let Some(other) = conv.finish.add {
-        ahead.add(here, cx.plan.rows(other, frame, rows));
-    }
-    if let Some((base, rows)) = next_rows(first, height, arena, worker) {
-        add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
-    }
-    ahead
 }
 
 fn run(

@@ -208,14 +208,13 @@ impl View {
 impl Conv {
     /// Whether strips read the image where it lies, without a copy in rows with margins.
     pub fn reads_in_place(&self) -> bool {
-        let evaluation = self.stat.is_none() && self.fused.is_none();
         let whole_tiles = self.shape.width.is_multiple_of(winograd::TILE);
-        let input = self.input.tensor;
+        let is_stored = self.input.is_plain() && self.fused.is_none();
         self.tiled
-            && evaluation
             && whole_tiles
-            && self.input.is_plain()
-            && self.finish.add != Some(input)
+            && is_stored
+            && self.stat.is_none()
+            && self.finish.add != Some(self.input.tensor)
     }
 
     /// Floats of its packed weights, for the forward pass or for the input's gradient.

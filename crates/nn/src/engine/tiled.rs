@@ -20,7 +20,7 @@ use super::shard::{Context, Frame, Plan, Shard, Worker};
 
 /// The rows that are brought in after the strip at row `first`: of this arena or, at its end, the
 /// first rows of the one that comes next.
-pub(super) fn next_rows(
+fn next_rows(
     first: usize,
     height: usize,
     arena: &[f32],
@@ -36,7 +36,7 @@ pub(super) fn next_rows(
 }
 
 /// Adds what the given rows of a convolution's input are made from.
-pub(super) fn add_sources(
+fn add_sources(
     plan: &Plan,
     conv: &Conv,
     frame: Frame,
@@ -98,27 +98,56 @@ pub(super) fn convolve(
         return finished::convolve(cx, conv, geometry, frame, arena, worker);
     }
     let height = conv.shape.height;
-    let ring = geometry.input_ring(TILE);
-    let row_len = geometry.shape.width * geometry.pixel;
     let mut filled = 0;
     for first in (0..height).step_by(TILE) {
-        let rows = TILE.min(height - first);
-        while filled < (first + TILE + 1).min(height) {
-            let at = ring.row(filled) + ring.margin;
-            fill(cx, conv, frame, filled, arena, worker, at, row_len);
-            filled += 1;
-        }
-        let tiles = geometry.tiles(rows);
-        let places = geometry.strip_inputs(ring, first);
-        let output = cx.plan.rows(conv.output, frame, first..first + rows);
-        let mut ahead = Ahead::default();
-        ahead.add(Base::of(arena), output.clone());
-        if let Some((base, rows)) = next_rows(first, height, arena, worker) {
-            add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
-        }
-        let output = &mut arena[output];
+        fill_for(cx, conv, geometry, frame, first, &mut filled, arena, worker);
+        let rows = first..(first + TILE).min(height);
+        let tiles = geometry.tiles(rows.len());
+        let places = geometry.strip_inputs(geometry.input_ring(TILE), first);
+        let ahead = strip_ahead(cx, conv, frame, rows.clone(), arena, worker);
+        let output = &mut arena[cx.plan.rows(conv.output, frame, rows)];
         forward_strip(cx, conv, geometry, tiles, &places, output, ahead, worker);
     }
+}
+
+/// Brings the rows into the ring that the strip at row `first` reads; `filled` are there already.
+pub(super) fn fill_for(
+    cx: Context<'_>,
+    conv: &Conv,
+    geometry: &Geometry,
+    frame: Frame,
+    first: usize,
+    filled: &mut usize,
+    arena: &mut [f32],
+    worker: &mut Worker,
+) {
+    let ring = geometry.input_ring(TILE);
+    let row_len = geometry.shape.width * geometry.pixel;
+    while *filled < (first + TILE + 1).min(conv.shape.height) {
+        let at = ring.row(*filled) + ring.margin;
+        fill(cx, conv, frame, *filled, arena, worker, at, row_len);
+        *filled += 1;
+    }
+}
+
+/// What a strip of those rows asks for while it works: where it writes, what it adds, and what the
+/// next strip reads.
+pub(super) fn strip_ahead(
+    cx: Context<'_>,
+    conv: &Conv,
+    frame: Frame,
+    rows: Range<usize>,
+    arena: &[f32],
+    worker: &Worker,
+) -> Ahead {
+    let mut ahead = Ahead::default();
+    for tensor in [Some(conv.output), conv.finish.add].into_iter().flatten() {
+        ahead.add(Base::of(arena), cx.plan.rows(tensor, frame, rows.clone()));
+    }
+    if let Some((base, rows)) = next_rows(rows.start, conv.shape.height, arena, worker) {
+        add_sources(cx.plan, conv, frame, base, rows, &mut ahead);
+    }
+    ahead
 }
 
 fn forward_strip(

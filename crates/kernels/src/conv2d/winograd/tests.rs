@@ -64,6 +64,18 @@ fn strips(s: &Conv2dShape, most: usize) -> impl Iterator<Item = (usize, Tiles)> 
     })
 }
 
+/// Of one group of channels.
+fn sizes(s: &Conv2dShape, tiles: Tiles) -> Strip {
+    Strip {
+        in_channels: s.group_in(),
+        out_channels: s.group_out(),
+        tiles,
+        in_step: s.in_channels * LANES,
+        out_step: s.out_channels * LANES,
+        out_row: s.width * s.out_channels * LANES,
+    }
+}
+
 struct Found {
     output: Vec<f32>,
     sum: Vec<f32>,
@@ -88,14 +100,7 @@ fn convolve(
     for (first, tiles) in strips(s, most) {
         for group in 0..s.groups {
             let out = group * s.group_out();
-            let sizes = Strip {
-                in_channels: s.group_in(),
-                out_channels: s.group_out(),
-                tiles,
-                in_step: padded.pixel,
-                out_step: s.out_channels * LANES,
-                out_row,
-            };
+            let sizes = sizes(s, tiles);
             let lanes = out * LANES..(out + s.group_out()) * LANES;
             let sums = Sums {
                 shift: &shift[out..out + s.group_out()],
@@ -140,14 +145,7 @@ fn convolve_finished(
         for group in 0..s.groups {
             let from = group * s.group_in() * LANES;
             let at = first * out_row + group * s.group_out() * LANES;
-            let sizes = Strip {
-                in_channels: s.group_in(),
-                out_channels: s.group_out(),
-                tiles,
-                in_step: padded.pixel,
-                out_step: s.out_channels * LANES,
-                out_row,
-            };
+            let sizes = sizes(s, tiles);
             let place = |i: usize| {
                 let row = (first + i).checked_sub(1).filter(|&y| y < s.height);
                 row.map_or(OUTSIDE, |y| y * in_row)
