@@ -256,6 +256,7 @@ impl<'s> Panels<'s> {
             ));
         }
         notes.extend(self.elsewhere.iter().cloned());
+        notes.extend(self.networks.title_note());
         notes.extend(self.networks.notes.iter().cloned());
         notes
     }

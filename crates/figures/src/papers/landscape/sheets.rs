@@ -105,17 +105,34 @@ impl Networks {
         }
     }
 
-    /// A panel's title: the network with its final test error.
+    /// What the titles of panels leave unsaid.
+    pub(crate) fn title_note(&self) -> Option<String> {
+        let short = self.all.iter().any(Network::is_long);
+        short.then(|| "In brackets: test error.".to_owned())
+    }
+
+    /// A panel's title: the network with its final test error, in few words beside a long name.
     pub(crate) fn title(&self, run: usize) -> String {
         let network = &self.all[run];
         match network.test_error {
-            Some(error) => format!(
-                "{}, test error {} %",
-                network.name,
-                number(100.0 * error, 1)
-            ),
+            Some(error) => {
+                let (name, percent) = (&network.name, number(100.0 * error, 1));
+                match network.is_long() {
+                    true => format!("{name} ({percent} %)"),
+                    false => format!("{name}, test error {percent} %"),
+                }
+            }
             None => network.name.clone(),
         }
+    }
+}
+
+/// Letters of a name beside which a panel's title still has room for words.
+const LONG: usize = 12;
+
+impl Network {
+    fn is_long(&self) -> bool {
+        self.name.chars().count() > LONG
     }
 }
 
@@ -236,4 +253,26 @@ fn key(
 /// The kinds of statistics that occur.
 pub(super) fn statistics<'k>(keys: impl Iterator<Item = &'k Key>) -> BTreeSet<&'k str> {
     keys.map(|key| key.statistics.as_str()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::synthetic::{Synthetic, settings};
+
+    #[test]
+    fn long_names_leave_the_words_to_a_note() {
+        let titled = |seeds: i64| {
+            let mut made = Synthetic::default();
+            for seed in 0..seeds {
+                made.run(settings(14, true, seed), "finished", 0.01, 0.014);
+            }
+            let networks = Networks::read(&made.tables().runs);
+            (networks.title(0), networks.title_note())
+        };
+        assert_eq!(titled(1), ("ResNet-14, test error 1.4 %".into(), None));
+        let (title, note) = titled(2);
+        assert_eq!(title, "ResNet-14, seed 0 (1.4 %)");
+        assert!(note.is_some_and(|note| note.contains("test error")));
+    }
 }
