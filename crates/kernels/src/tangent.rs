@@ -4,8 +4,9 @@
 //! The op is `y = f(scale[c] · z + shift[c] + other)`: a batch norm, a block's addition and its
 //! activation, or any of them. All slices are `(pixels, channels, 16)`. A dot stands for the
 //! derivative along a direction, `c = z − mean`, `g` is the gradient at `y`, and `h = g f′` the one
-//! before the activation; derivatives of `f` are found from `y`. Per-channel coefficients come from
-//! the caller, for whom batch statistics and running ones are the same thing:
+//! before the activation. Of the derivative of ReLU a bit is kept for each number ([`positive`]), a
+//! thirty-second of what `y` takes; that of tanh is found from `y`. Per-channel coefficients come
+//! from the caller, for whom batch statistics and running ones are the same thing:
 //!
 //! ```text
 //! forward          ẏ = f′ · (a ż + b c + d + other˙)
@@ -13,46 +14,14 @@
 //! and its tangent  ḣ = f′ ġ + f″ … ẏ g,      z̄˙ = a₁ ḣ + a₂ h + a₃ c + a₄ ż + a₅
 //! ```
 
-use crate::pointwise::{Combination, Nonlinearity};
+mod slope;
+
+pub use slope::{Slope, positive};
+
+use crate::pointwise::Combination;
 use crate::vector::{Vector, dispatch};
 use crate::{Isa, LANES};
-
-const RELU: u8 = 0;
-const TANH: u8 = 1;
-const IDENTITY: u8 = 2;
-
-/// Calls a pass with the nonlinearity as a constant.
-macro_rules! with_nonlinearity {
-    ($f:expr, $isa:expr, $kernel:ident ( $raw:ident : $ty:ty )) => {{
-        #[inline(always)]
-        unsafe fn relu<V: Vector>($raw: $ty) {
-            $kernel::<V, RELU>($raw)
-        }
-        #[inline(always)]
-        unsafe fn tanh<V: Vector>($raw: $ty) {
-            $kernel::<V, TANH>($raw)
-        }
-        #[inline(always)]
-        unsafe fn identity<V: Vector>($raw: $ty) {
-            $kernel::<V, IDENTITY>($raw)
-        }
-        match $f {
-            Nonlinearity::Relu => dispatch!($isa, relu($raw: $ty)),
-            Nonlinearity::Tanh => dispatch!($isa, tanh($raw: $ty)),
-            Nonlinearity::Identity => dispatch!($isa, identity($raw: $ty)),
-        }
-    }};
-}
-
-/// `gradient · f′`, found from the output.
-#[inline(always)]
-unsafe fn masked<V: Vector, const F: u8>(gradient: V, output: V) -> V {
-    match F {
-        RELU => gradient.where_positive(output),
-        TANH => gradient.mul(V::splat(1.0).sub(output.mul(output))),
-        _ => gradient,
-    }
-}
+use slope::{RawSlope, TANH, with_slope};
 
 /// One coefficient of a channel.
 #[inline(always)]
@@ -84,17 +53,15 @@ fn start_mut(values: Option<&mut [f32]>) -> *mut f32 {
     values.map_or(std::ptr::null_mut(), <[f32]>::as_mut_ptr)
 }
 
-/// Forward: writes `ẏ = f′ · (of_gradient · ż + of_input · (z − mean) + constant + other˙)`, with
-/// `f′` found from `y`. Without `input`, z, its term and the constant are 0. At most 7 FLOPs,
-/// 20 bytes a number.
+/// Forward: writes `ẏ = f′ · (of_gradient · ż + of_input · (z − mean) + constant + other˙)`. Without
+/// `input`, z, its term and the constant are 0. At most 7 FLOPs, 20 bytes a number.
 pub fn forward(
     isa: Isa,
-    f: Nonlinearity,
+    slope: Slope<'_>,
     by: Combination<'_>,
     input: Option<&[f32]>,
     input_tangent: &[f32],
     other_tangent: Option<&[f32]>,
-    output: &[f32],
     output_tangent: &mut [f32],
 ) {
     let channels = by.mean.len();
@@ -103,7 +70,7 @@ pub fn forward(
         input.map(<[f32]>::len),
         Some(input_tangent.len()),
         other_tangent.map(<[f32]>::len),
-        Some(output.len()),
+        slope.len(),
     ];
     check(channels, len, &others);
     check_channels(channels, &[by.of_gradient, by.of_input, by.constant]);
@@ -114,10 +81,10 @@ pub fn forward(
         input: start(input),
         input_tangent: input_tangent.as_ptr(),
         other_tangent: start(other_tangent),
-        output: output.as_ptr(),
+        slope: slope.raw(),
         output_tangent: output_tangent.as_mut_ptr(),
     };
-    with_nonlinearity!(f, isa, forward_all(raw: Forward<'_>));
+    with_slope!(slope, isa, forward_all(raw: Forward<'_>));
 }
 
 #[derive(Clone, Copy)]
@@ -128,7 +95,7 @@ struct Forward<'a> {
     input: *const f32,
     input_tangent: *const f32,
     other_tangent: *const f32,
-    output: *const f32,
+    slope: RawSlope,
     output_tangent: *mut f32,
 }
 
@@ -156,7 +123,8 @@ unsafe fn forward_all<V: Vector, const F: u8>(raw: Forward<'_>) {
                 if !raw.other_tangent.is_null() {
                     tangent = tangent.add(V::load(raw.other_tangent.add(at)));
                 }
-                masked::<V, F>(tangent, V::load(raw.output.add(at)))
+                raw.slope
+                    .times::<V, F>(tangent, pixel / LANES + c, part)
                     .store(raw.output_tangent.add(at));
             }
         }
@@ -212,13 +180,13 @@ unsafe fn gather_all<V: Vector>(input: &[f32], input_tangent: &[f32], sums: Sums
     }
 }
 
-/// What a backward pass reads: at the output `y` the gradient, and the op's input.
+/// What a backward pass reads: the gradient at the output `y`, the slope there, and the op's input.
 #[derive(Debug, Clone, Copy)]
 pub struct Backward<'a> {
     /// g.
     pub gradient: &'a [f32],
-    /// y.
-    pub output: &'a [f32],
+    /// f′.
+    pub slope: Slope<'a>,
     /// z, where anything depends on it.
     pub input: Option<&'a [f32]>,
 }
@@ -228,7 +196,7 @@ impl Backward<'_> {
         let len = self.gradient.len();
         let input = self.input.map(<[f32]>::len);
         assert!(input.is_some() || !sums, "sums need the input");
-        check(channels, len, &[Some(self.output.len()), input]);
+        check(channels, len, &[self.slope.len(), input]);
         check(channels, len, others);
     }
 }
@@ -238,7 +206,6 @@ impl Backward<'_> {
 /// 20 bytes a number.
 pub fn backward(
     isa: Isa,
-    f: Nonlinearity,
     from: Backward<'_>,
     by: Combination<'_>,
     sums: Option<Sums<'_>>,
@@ -255,6 +222,7 @@ pub fn backward(
     let (sum, dot) = sum_starts(channels, sums);
     let raw = RawBackward {
         channels,
+        slope: from.slope.raw(),
         from,
         by,
         sum,
@@ -262,7 +230,7 @@ pub fn backward(
         grad_input: start_mut(grad_input),
         grad_other: start_mut(grad_other),
     };
-    with_nonlinearity!(f, isa, backward_all(raw: RawBackward<'_>));
+    with_slope!(from.slope, isa, backward_all(raw: RawBackward<'_>));
 }
 
 fn sum_starts(channels: usize, sums: Option<Sums<'_>>) -> (*mut f32, *mut f32) {
@@ -278,6 +246,7 @@ fn sum_starts(channels: usize, sums: Option<Sums<'_>>) -> (*mut f32, *mut f32) {
 #[derive(Clone, Copy)]
 struct RawBackward<'a> {
     channels: usize,
+    slope: RawSlope,
     from: Backward<'a>,
     by: Combination<'a>,
     sum: *mut f32,
@@ -294,7 +263,7 @@ unsafe fn backward_all<V: Vector, const F: u8>(raw: RawBackward<'_>) {
                 let lane = c * LANES + part * V::LANES;
                 let at = pixel + lane;
                 let gradient = V::load(raw.from.gradient.as_ptr().add(at));
-                let h = masked::<V, F>(gradient, V::load(raw.from.output.as_ptr().add(at)));
+                let h = raw.slope.times::<V, F>(gradient, pixel / LANES + c, part);
                 let scale = of::<V>(raw.by.of_gradient.as_ptr(), c);
                 let Some(input) = raw.from.input else {
                     if !raw.grad_other.is_null() {
@@ -351,7 +320,6 @@ pub struct Mixture<'a> {
 /// ḣ, `grad_other`, each where it is asked for. At most 17 FLOPs, 32 bytes a number.
 pub fn backward_tangent(
     isa: Isa,
-    f: Nonlinearity,
     from: Backward<'_>,
     tangents: BackwardTangent<'_>,
     by: Mixture<'_>,
@@ -372,6 +340,7 @@ pub fn backward_tangent(
     let (sum, dot) = sum_starts(channels, sums);
     let raw = RawTangent {
         channels,
+        slope: from.slope.raw(),
         from,
         tangents,
         by,
@@ -380,12 +349,13 @@ pub fn backward_tangent(
         grad_input: start_mut(grad_input),
         grad_other: start_mut(grad_other),
     };
-    with_nonlinearity!(f, isa, backward_tangent_all(raw: RawTangent<'_>));
+    with_slope!(from.slope, isa, backward_tangent_all(raw: RawTangent<'_>));
 }
 
 #[derive(Clone, Copy)]
 struct RawTangent<'a> {
     channels: usize,
+    slope: RawSlope,
     from: Backward<'a>,
     tangents: BackwardTangent<'a>,
     by: Mixture<'a>,
@@ -404,12 +374,14 @@ unsafe fn backward_tangent_all<V: Vector, const F: u8>(raw: RawTangent<'_>) {
             for part in 0..V::PARTS {
                 let lane = c * LANES + part * V::LANES;
                 let at = pixel + lane;
-                let y = V::load(raw.from.output.as_ptr().add(at));
+                let group = pixel / LANES + c;
                 let g = V::load(raw.from.gradient.as_ptr().add(at));
-                let h = masked::<V, F>(g, y);
-                let mut slope = masked::<V, F>(V::load(raw.tangents.gradient.as_ptr().add(at)), y);
+                let h = raw.slope.times::<V, F>(g, group, part);
+                let moved = V::load(raw.tangents.gradient.as_ptr().add(at));
+                let mut slope = raw.slope.times::<V, F>(moved, group, part);
                 if F == TANH {
                     // The derivative of 1 − y² is −2 y ẏ.
+                    let y = raw.slope.output::<V>(group, part);
                     let bend = V::load(raw.tangents.output.as_ptr().add(at)).mul(y.add(y));
                     slope = slope.sub(bend.mul(g));
                 }

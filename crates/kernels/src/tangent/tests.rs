@@ -1,6 +1,7 @@
 //! The passes against their formulas in f64, and those against differences of the op itself.
 
 use super::*;
+use crate::pointwise::Nonlinearity;
 use crate::test_support::{assert_close, numbers};
 
 const CHANNELS: usize = 3;
@@ -50,8 +51,15 @@ fn tangents_forward_and_backward_are_their_formulas() {
         .iter()
         .flat_map(|isa| ALL.map(|f| (*isa, f)))
     {
+        let mut mask = vec![0; LEN / LANES];
+        positive(isa, &y, &mut mask);
+        let slope = match f {
+            Nonlinearity::Relu => Slope::Mask(&mask),
+            Nonlinearity::Tanh => Slope::Tanh(&y),
+            Nonlinearity::Identity => Slope::One,
+        };
         let mut got = vec![0.0; LEN];
-        forward(isa, f, by, Some(&z), &dz, Some(&dother), &y, &mut got);
+        forward(isa, slope, by, Some(&z), &dz, Some(&dother), &mut got);
         let centred = |at: usize| of(&z, at) - of(&mean, channel(at));
         let want: Vec<f64> = (0..LEN)
             .map(|at| {
@@ -64,7 +72,7 @@ fn tangents_forward_and_backward_are_their_formulas() {
 
         let from = Backward {
             gradient: &g,
-            output: &y,
+            slope,
             input: Some(&z),
         };
         let h: Vec<f64> = (0..LEN)
@@ -85,7 +93,6 @@ fn tangents_forward_and_backward_are_their_formulas() {
         };
         backward(
             isa,
-            f,
             from,
             by,
             Some(sums),
@@ -116,10 +123,10 @@ fn tangents_forward_and_backward_are_their_formulas() {
             input: None,
             ..from
         };
-        backward(isa, f, without, by, None, Some(&mut scaled), None);
+        backward(isa, without, by, None, Some(&mut scaled), None);
         let want: Vec<f64> = (0..LEN).map(|at| of(&a1, channel(at)) * h[at]).collect();
         assert_close(isa, "gradient without z", &scaled, &want, 1e-6);
-        forward(isa, f, by, None, &dz, None, &y, &mut scaled);
+        forward(isa, slope, by, None, &dz, None, &mut scaled);
         let want: Vec<f64> = (0..LEN)
             .map(|at| slopes(f, of(&y, at)).0 * of(&a1, channel(at)) * of(&dz, at))
             .collect();
@@ -138,7 +145,7 @@ fn tangents_forward_and_backward_are_their_formulas() {
             dot: &mut dot,
         };
         let outs = (Some(&mut input[..]), Some(&mut other[..]));
-        backward_tangent(isa, f, from, tangents, mixture, Some(sums), outs.0, outs.1);
+        backward_tangent(isa, from, tangents, mixture, Some(sums), outs.0, outs.1);
         assert_close(isa, "ḣ", &other, &dh, 2e-6);
         let want: Vec<f64> = (0..LEN)
             .map(|at| {
@@ -167,5 +174,19 @@ fn tangents_forward_and_backward_are_their_formulas() {
         assert_close(isa, "Σ ż", &sum, &folded(&|at| tangent[at], 0.0), 4e-6);
         let dots = folded(&|at| tangent[at] * centred(at), 0.0);
         assert_close(isa, "Σ ż c", &dot, &dots, 8e-6);
+    }
+}
+
+#[test]
+fn a_mask_has_a_bit_for_each_positive_number() {
+    let mut values = numbers(LEN, 21);
+    (values[3], values[17], values[40]) = (0.0, f32::NAN, -0.0);
+    for &isa in Isa::available() {
+        let mut mask = vec![u16::MAX; LEN / LANES];
+        positive(isa, &values, &mut mask);
+        for (at, &value) in values.iter().enumerate() {
+            let bit = mask[at / LANES] >> (at % LANES) & 1;
+            assert_eq!(bit == 1, value > 0.0, "{isa}: {value} at {at}");
+        }
     }
 }

@@ -57,6 +57,18 @@ impl Vector for Avx2 {
         Self(_mm256_and_ps(mask, self.0))
     }
     #[inline(always)]
+    unsafe fn positive(self) -> u16 {
+        let mask = _mm256_cmp_ps::<_CMP_GT_OQ>(self.0, _mm256_setzero_ps());
+        _mm256_movemask_ps(mask) as u16
+    }
+    #[inline(always)]
+    unsafe fn where_bits(self, bits: u16) -> Self {
+        let own = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+        let set = _mm256_and_si256(_mm256_set1_epi32(i32::from(bits)), own);
+        let mask = _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, own));
+        Self(_mm256_and_ps(mask, self.0))
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         Self(_mm256_round_ps::<
             { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },

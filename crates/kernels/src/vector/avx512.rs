@@ -57,6 +57,14 @@ impl Vector for Avx512 {
         Self(_mm512_maskz_mov_ps(mask, self.0))
     }
     #[inline(always)]
+    unsafe fn positive(self) -> u16 {
+        _mm512_cmp_ps_mask::<_CMP_GT_OQ>(self.0, _mm512_setzero_ps())
+    }
+    #[inline(always)]
+    unsafe fn where_bits(self, bits: u16) -> Self {
+        Self(_mm512_maskz_mov_ps(bits, self.0))
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         Self(_mm512_roundscale_ps::<
             { _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC },

@@ -51,6 +51,10 @@ pub(crate) trait Vector: Copy {
     unsafe fn mul_add(self, by: Self, plus: Self) -> Self;
     /// `self` where `sign > 0`, else 0.
     unsafe fn where_positive(self, sign: Self) -> Self;
+    /// Bit i for lane i: whether it is larger than 0.
+    unsafe fn positive(self) -> u16;
+    /// Lanes whose bit is 1, and 0 in the others. Bits past the lanes count for nothing.
+    unsafe fn where_bits(self, bits: u16) -> Self;
     /// Nearest integer, ties to even.
     unsafe fn round(self) -> Self;
     /// `2^self` of a vector of integers between −126 and 127.

@@ -63,6 +63,18 @@ impl Vector for Portable {
         zip(self, sign, |a, s| if s > 0.0 { a } else { 0.0 })
     }
     #[inline(always)]
+    unsafe fn positive(self) -> u16 {
+        let bits = self.0.iter().enumerate();
+        bits.fold(0, |all, (i, &x)| all | (u16::from(x > 0.0) << i))
+    }
+    #[inline(always)]
+    unsafe fn where_bits(mut self, bits: u16) -> Self {
+        for (i, x) in self.0.iter_mut().enumerate() {
+            *x = if bits >> i & 1 == 1 { *x } else { 0.0 };
+        }
+        self
+    }
+    #[inline(always)]
     unsafe fn round(self) -> Self {
         zip(self, self, |a, _| a.round_ties_even())
     }

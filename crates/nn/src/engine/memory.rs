@@ -16,11 +16,13 @@ pub(super) struct Memory {
     pub gradients: HashMap<Gradient, usize>,
 }
 
+/// A buffer's size, and the first and the last step that it must lie in its place for.
 #[derive(Debug, Clone, Copy)]
-struct Life {
-    len: usize,
-    from: usize,
-    to: usize,
+pub(crate) struct Life {
+    pub len: usize,
+    /// `usize::MAX` for what is never written, and gets no place.
+    pub from: usize,
+    pub to: usize,
 }
 
 /// Plans an arena for `groups` groups of images and writes the tensors' places into the program.
@@ -98,7 +100,7 @@ pub(super) fn plan(program: &mut Program, backward: &[BackwardStep], groups: usi
 }
 
 /// The places of buffers with these lives, and the size of the arena.
-fn place(lives: &[Life]) -> (Vec<usize>, usize) {
+pub(crate) fn place(lives: &[Life]) -> (Vec<usize>, usize) {
     let mut order: Vec<usize> = (0..lives.len()).collect();
     order.sort_by_key(|&i| (std::cmp::Reverse(lives[i].len), lives[i].from, i));
     let mut places = vec![0; lives.len()];

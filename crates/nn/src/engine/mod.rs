@@ -36,7 +36,7 @@ mod forward;
 pub(crate) mod geometry;
 mod ir;
 mod kernel_speed;
-mod memory;
+pub(crate) mod memory;
 mod ops;
 mod pass_speed;
 mod passes;

@@ -8,16 +8,20 @@ use reslab_kernels::{Isa, LANES, batch_norm, conv2d, lanes, tangent};
 
 use super::convolution_backward::{Backward, Found};
 use super::memory::Group;
-use super::pass::{At, Context, Work, at_output};
+use super::pass::{At, Context, Work};
 use super::program::{Kind, Op};
 use super::small;
 
-/// Where an affine op's backward pass writes.
+/// Where an affine op's backward pass reads and writes.
 struct Targets {
+    output: Range<usize>,
     input: Range<usize>,
     other: Option<Range<usize>>,
     first: [bool; 2],
 }
+
+/// The gradient at an output, and where those at the op's input and at its summand go.
+type Slices<'t> = (&'t [f32], Option<&'t mut [f32]>, Option<&'t mut [f32]>);
 
 impl Targets {
     /// The arena itself for what is written first, and scratch for what is added to it.
@@ -26,27 +30,27 @@ impl Targets {
         arena: &'t mut [f32],
         scratch: &'t mut [f32],
         other_scratch: &'t mut [f32],
-    ) -> (Option<&'t mut [f32]>, Option<&'t mut [f32]>) {
-        let (input, len) = (self.input.clone(), self.input.len());
-        let scratch = &mut scratch[..len];
-        let Some(other) = self.other.clone() else {
-            return match self.first[0] {
-                true => (Some(&mut arena[input]), None),
-                false => (Some(scratch), None),
-            };
+    ) -> Slices<'t> {
+        let len = self.input.len();
+        let own = |range: &Range<usize>, first: bool| if first { range.clone() } else { 0..0 };
+        let input = own(&self.input, self.first[0]);
+        let other = self
+            .other
+            .as_ref()
+            .map_or(0..0, |other| own(other, self.first[1]));
+        let [output, input, other] = arena
+            .get_disjoint_mut([self.output.clone(), input, other])
+            .expect("one value is not written first twice");
+        let input = if self.first[0] {
+            input
+        } else {
+            &mut scratch[..len]
         };
-        let other_scratch = &mut other_scratch[..len];
-        match self.first {
-            [true, true] => {
-                let [input, other] = arena
-                    .get_disjoint_mut([input, other])
-                    .expect("one value is not written first twice");
-                (Some(input), Some(other))
-            }
-            [true, false] => (Some(&mut arena[input]), Some(other_scratch)),
-            [false, true] => (Some(scratch), Some(&mut arena[other])),
-            [false, false] => (Some(scratch), Some(other_scratch)),
-        }
+        let other = self.other.as_ref().map(|_| match self.first[1] {
+            true => other,
+            false => &mut other_scratch[..len],
+        });
+        (output, Some(input), other)
     }
 
     /// Adds what went to scratch.
@@ -78,8 +82,8 @@ impl Context<'_> {
                     Work::Point { .. } => &mut group.gradients,
                     _ => &mut group.gradient_tangents,
                 };
-                let (before, output) = at_output(arena, self.range(op.output));
-                let to = &mut before[self.range(op.input)];
+                let ranges = [self.gradient(op.output), self.gradient(op.input)];
+                let [output, to] = disjoint(arena, ranges);
                 if op.first[0] {
                     self.linear_back(op, &group.values, output, to);
                 } else {
@@ -93,7 +97,6 @@ impl Context<'_> {
 
     fn convolution_backward(&self, op: &Op, conv: usize, at: &mut At<'_>) {
         let conv_op = &self.program.convs[conv];
-        let (input, output) = (self.range(op.input), self.range(op.output));
         let Group {
             values,
             gradients,
@@ -101,7 +104,6 @@ impl Context<'_> {
             gradient_tangents,
             ..
         } = &mut *at.group;
-        let x = &values[input.clone()];
         let weights = &mut at.piece.weights;
         let len = conv_op.plan.shape.weight_len();
         // Nobody asks for the gradient at the network's input, but who asks for nothing else.
@@ -111,15 +113,26 @@ impl Context<'_> {
             Work::Tangent { .. } => (gradient_tangents, Some(&*gradients)),
             Work::Cotangent { .. } => (gradient_tangents, None),
         };
-        let (before, at_y) = at_output(arena, output.clone());
-        let of_x = wanted.then(|| (&mut before[input.clone()], !op.first[0]));
-        let g = other.map_or(&at_y[..0], |gradients| &gradients[output]);
+        let input = if wanted {
+            self.gradient(op.input)
+        } else {
+            0..0
+        };
+        let [at_y, to_input] = disjoint(arena, [self.gradient(op.output), input]);
+        let of_x = wanted.then_some((to_input, !op.first[0]));
+        let g = other.map_or(&[][..], |gradients| {
+            &gradients[self.point_gradient(op.output)]
+        });
         let sources = [&*at_y, g];
         let fixed = self.is_fixed(op);
-        let x_tangent = if fixed || other.is_none() {
-            &x[..0]
-        } else {
-            &tangents[input]
+        // What the weight's gradient is a product of.
+        let x = match self.work {
+            Work::Cotangent { .. } => &[][..],
+            _ => &values[self.value(op.input)],
+        };
+        let x_tangent = match other {
+            Some(_) if !fixed => &tangents[self.tangent(op.input)],
+            _ => &[],
         };
         let pairs = [(x, 0), (x_tangent, 1)];
         let (count, packed) = match self.work {
@@ -167,7 +180,7 @@ impl Context<'_> {
     /// A cotangent through an affine op, row by row as the convolution before it reads it.
     fn pull_together(&self, number: usize, conv: usize, at: &mut At<'_>) {
         let (op, next) = (&self.program.ops[number], &self.program.ops[number + 1]);
-        let Kind::Affine { norm, f } = next.kind else {
+        let Kind::Affine { norm, .. } = next.kind else {
             return;
         };
         let plan = &self.program.convs[conv].plan;
@@ -176,27 +189,21 @@ impl Context<'_> {
         let by = self.norms.backward(self.program, norm, channels);
         let Group {
             values,
+            masks,
             gradient_tangents,
             ..
         } = &mut *at.group;
-        let y = &values[self.range(next.output)];
-        let (before, gradient) = at_output(gradient_tangents, self.range(next.output));
-        let input = self.range(op.input);
-        let (to_input, mut to_other) = match next.other {
-            None => (&mut before[input], None),
-            Some(other) => {
-                let [input, other] = before
-                    .get_disjoint_mut([input, self.range(other)])
-                    .expect("the summand is not the convolution's input");
-                (input, Some(other))
-            }
-        };
+        let slope = self.slope(next, values, masks);
+        let other = next.other.map_or(0..0, |other| self.gradient(other));
+        let ranges = [self.gradient(next.output), self.gradient(op.input), other];
+        let [gradient, to_input, other] = disjoint(gradient_tangents, ranges);
+        let mut to_other = next.other.map(|_| other);
         let mut scratch_row = std::mem::take(&mut at.worker.first);
         let mut make = |at: usize, to: &mut [f32]| {
             let rows = at * row..(at + 1) * row;
             let from = tangent::Backward {
                 gradient: &gradient[rows.clone()],
-                output: &y[rows.clone()],
+                slope: slope.part(rows.clone()),
                 input: None,
             };
             let other = to_other.as_deref_mut().map(|other| &mut other[rows]);
@@ -204,10 +211,10 @@ impl Context<'_> {
                 Some(other) if !next.first[1] => {
                     let found = &mut scratch_row[..row];
                     let written = Some(&mut *found);
-                    tangent::backward(self.isa, f, from, by, None, Some(to), written);
+                    tangent::backward(self.isa, from, by, None, Some(to), written);
                     add_assign(self.isa, other, found);
                 }
-                other => tangent::backward(self.isa, f, from, by, None, Some(to), other),
+                other => tangent::backward(self.isa, from, by, None, Some(to), other),
             }
         };
         let from = Backward {
@@ -227,26 +234,24 @@ impl Context<'_> {
     /// Backward of an affine op, or its tangent. With a batch norm there are two sweeps: `Some(true)`
     /// gathers the sums, and `Some(false)` writes, when they are known.
     pub fn affine_backward(&self, op: &Op, at: &mut At<'_>, sweep: Option<bool>) {
-        let Kind::Affine { norm, f } = op.kind else {
+        let Kind::Affine { norm, .. } = op.kind else {
             return;
         };
         let channels = self.channels(op);
-        let output = self.range(op.output);
         let Group {
             values,
             gradients,
             tangents,
             gradient_tangents,
+            masks,
             ..
         } = &mut *at.group;
-        let y = &values[output.clone()];
-        let z = &values[self.range(op.input)];
+        let slope = self.slope(op, values, masks);
         let is_tangent = matches!(self.work, Work::Tangent { .. });
         let (arena, point): (&mut [f32], &[f32]) = match self.work {
             Work::Point { .. } => (gradients, &[]),
             _ => (gradient_tangents, gradients),
         };
-        let (before, at_y) = at_output(arena, output.clone());
         let gathers = match sweep {
             Some(gathers) => gathers,
             None => norm.is_some() && !matches!(self.work, Work::Cotangent { .. }),
@@ -263,42 +268,45 @@ impl Context<'_> {
             }
         };
         let to = Targets {
-            input: self.range(op.input),
-            other: op.other.map(|other| self.range(other)),
+            output: self.gradient(op.output),
+            input: self.gradient(op.input),
+            other: op.other.map(|other| self.gradient(other)),
             first: op.first,
         };
-        let (to_input, to_other) = if sweep == Some(true) {
-            (None, None)
-        } else {
-            to.slices(before, &mut at.worker.first, &mut at.worker.second)
-        };
+        let (at_y, mut to_input, mut to_other) =
+            to.slices(arena, &mut at.worker.first, &mut at.worker.second);
+        if sweep == Some(true) {
+            (to_input, to_other) = (None, None);
+        }
+        let z = (is_tangent || gathers || self.reads_input(norm))
+            .then(|| &values[self.value(op.input)]);
         if is_tangent {
             let from = tangent::Backward {
-                gradient: &point[output.clone()],
-                output: y,
-                input: Some(z),
+                gradient: &point[self.point_gradient(op.output)],
+                slope,
+                input: z,
             };
             let along = tangent::BackwardTangent {
                 gradient: at_y,
-                output: &tangents[output],
-                input: &tangents[self.range(op.input)],
+                output: &tangents[self.tangent(op.output)],
+                input: &tangents[self.tangent(op.input)],
             };
             let by = self.norms.backward_tangent(self.program, norm, channels);
-            tangent::backward_tangent(self.isa, f, from, along, by, sums, to_input, to_other);
+            tangent::backward_tangent(self.isa, from, along, by, sums, to_input, to_other);
         } else {
             let from = tangent::Backward {
                 gradient: at_y,
-                output: y,
-                input: (gathers || self.reads_input(norm)).then_some(z),
+                slope,
+                input: z,
             };
             let by = self.norms.backward(self.program, norm, channels);
-            tangent::backward(self.isa, f, from, by, sums, to_input, to_other);
+            tangent::backward(self.isa, from, by, sums, to_input, to_other);
         }
         if sweep != Some(true) {
-            to.add(self.isa, before, &at.worker.first, &at.worker.second);
+            to.add(self.isa, arena, &at.worker.first, &at.worker.second);
         }
         if sweep == Some(false) && at.live < LANES {
-            lanes::clear_dead(&mut before[self.range(op.input)], at.live);
+            lanes::clear_dead(&mut arena[self.gradient(op.input)], at.live);
         }
         if let Some(norm) = norm.filter(|_| gathers) {
             let norm = &self.program.norms[norm];
@@ -308,8 +316,9 @@ impl Context<'_> {
     }
 
     fn gate_backward(&self, op: &Op, gate: usize, complement: bool, at: &mut At<'_>) {
-        let (input, output) = (self.range(op.input), self.range(op.output));
-        let logits = op.other.map_or(0..0, |other| self.range(other));
+        let of_logits = |range: fn(&Self, usize) -> Range<usize>| {
+            op.other.map_or(0..0, |other| range(self, other))
+        };
         let Group {
             values,
             gradients,
@@ -317,34 +326,38 @@ impl Context<'_> {
             gradient_tangents,
             ..
         } = &mut *at.group;
-        let gated = self.gated(values, input.clone(), gate, complement);
+        let gated = self.gated(values, self.value(op.input), gate, complement);
         let (arena, point): (&mut [f32], &[f32]) = match self.work {
             Work::Point { .. } => (gradients, &[]),
             _ => (gradient_tangents, gradients),
         };
-        let (before, at_y) = at_output(arena, output.clone());
-        let to_input = &mut at.worker.first[..input.len()];
-        let to_logits = &mut at.worker.second[..input.len()];
+        let at_y = &arena[self.gradient(op.output)];
+        let to_input = &mut at.worker.first[..at_y.len()];
+        let to_logits = &mut at.worker.second[..at_y.len()];
         if matches!(self.work, Work::Tangent { .. }) {
-            let along = [&*at_y, &tangents[input.clone()], &tangents[logits.clone()]];
-            gated.backward_tangent(&point[output], along, to_input, to_logits);
+            let logits = &tangents[of_logits(Self::tangent)];
+            let along = [at_y, &tangents[self.tangent(op.input)], logits];
+            let point = &point[self.point_gradient(op.output)];
+            gated.backward_tangent(point, along, to_input, to_logits);
         } else {
             gated.backward(at_y, to_input, to_logits);
         }
-        let found = [(input, &*to_input), (logits, &*to_logits)];
+        let found = [
+            (self.gradient(op.input), &*to_input),
+            (of_logits(Self::gradient), &*to_logits),
+        ];
         for ((to, found), first) in found.into_iter().zip(op.first) {
             if first {
-                before[to].copy_from_slice(found);
+                arena[to].copy_from_slice(found);
             } else {
-                add_assign(self.isa, &mut before[to], found);
+                add_assign(self.isa, &mut arena[to], found);
             }
         }
     }
 
     /// Their transposes.
     fn linear_back(&self, op: &Op, values: &[f32], from: &[f32], to: &mut [f32]) {
-        let of = |value: usize| self.program.values[value].shape;
-        let shapes = (of(op.input), of(op.output));
+        let shapes = self.shapes(op);
         match op.kind {
             Kind::Scale(factor) => small::scale(factor, from, to),
             Kind::Average => small::spread(shapes.0, from, to),
@@ -353,11 +366,18 @@ impl Context<'_> {
                 small::subsample_back(shapes, (stride, before), from, to);
             }
             Kind::MaxPool { pool, places } => {
-                small::picked_back(pool, shapes, &values[self.range(places)], from, to);
+                small::picked_back(pool, shapes, &values[self.value(places)], from, to);
             }
             Kind::Conv(_) | Kind::Affine { .. } | Kind::Gate { .. } => {
                 unreachable!("not an op without parameters")
             }
         }
     }
+}
+
+/// Values of an arena that live at once.
+fn disjoint<const N: usize>(arena: &mut [f32], ranges: [Range<usize>; N]) -> [&mut [f32]; N] {
+    arena
+        .get_disjoint_mut(ranges)
+        .expect("what lives at once lies apart")
 }

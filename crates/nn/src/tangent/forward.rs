@@ -2,50 +2,67 @@
 
 use std::ops::Range;
 
-use reslab_kernels::{pointwise, select, tangent};
+use reslab_kernels::pointwise::Nonlinearity;
+use reslab_kernels::tangent::Slope;
+use reslab_kernels::{LANES, pointwise, select, tangent};
 
-use super::convolution::Output;
-use super::pass::{At, Context, Work, at_output};
+use super::convolution::{Output, Scratch};
+use super::pass::{At, Context, Work, apart};
 use super::program::{Kind, Op};
 use super::small;
+use crate::network::Shape;
 
 impl Context<'_> {
     pub fn forward(&self, number: usize, at: &mut At<'_>) {
         let op = &self.program.ops[number];
-        let (input, program) = (self.range(op.input), self.program);
-        let shapes = (
-            program.values[op.input].shape,
-            program.values[op.output].shape,
-        );
-        if let Kind::Conv(conv) = op.kind {
-            return self.convolve(number, conv, at);
-        }
-        let (before, output) = at_output(&mut at.group.values, self.range(op.output));
+        let group = &mut *at.group;
+        let other = op.other.map_or(0..0, |other| self.value(other));
+        let reads = [self.value(op.input), other];
+        let output = self.value(op.output);
         match op.kind {
+            Kind::Conv(conv) => self.convolve(number, conv, at),
             Kind::Affine { .. } => {
-                let other = op.other.map(|other| &before[self.range(other)]);
-                self.affine(op, &before[input], other, output);
+                let ([input, other], [output, _]) = apart(&mut group.values, reads, [output, 0..0]);
+                self.affine(
+                    op,
+                    input,
+                    op.other.map(|_| other),
+                    output,
+                    &mut group.masks,
+                    0,
+                );
             }
             Kind::Gate { complement, gate } => {
-                let (before, factor) = at_output(before, self.range(gate));
-                let logits = op.other.map_or(0..0, |other| self.range(other));
+                let writes = [output, self.value(gate)];
+                let ([input, logits], [output, factor]) = apart(&mut group.values, reads, writes);
                 factor.fill(1.0);
-                select::gate(self.isa, complement, &before[logits], factor);
-                let values = before[input].iter().zip(&*factor);
-                for (to, (value, factor)) in output.iter_mut().zip(values) {
+                select::gate(self.isa, complement, logits, factor);
+                for (to, (value, factor)) in output.iter_mut().zip(input.iter().zip(&*factor)) {
                     *to = value * factor;
                 }
             }
             Kind::MaxPool { pool, places } => {
-                let (before, places) = at_output(before, self.range(places));
-                small::max_pool(pool, shapes, &before[input], output, places);
+                let writes = [output, self.value(places)];
+                let ([input, _], [output, places]) = apart(&mut group.values, reads, writes);
+                small::max_pool(pool, self.shapes(op), input, output, places);
             }
-            _ => self.linear(op, &[], &before[input], output),
+            _ => {
+                let ([input, _], [output, _]) = apart(&mut group.values, reads, [output, 0..0]);
+                self.linear(op, &[], input, output);
+            }
         }
     }
 
-    /// An affine op on some rows.
-    fn affine(&self, op: &Op, input: &[f32], other: Option<&[f32]>, output: &mut [f32]) {
+    /// An affine op on some rows, and what is noted of their activation, from a place of the whole on.
+    fn affine(
+        &self,
+        op: &Op,
+        input: &[f32],
+        other: Option<&[f32]>,
+        output: &mut [f32],
+        masks: &mut [u16],
+        first: usize,
+    ) {
         let Kind::Affine { norm, f } = op.kind else {
             return;
         };
@@ -55,6 +72,11 @@ impl Context<'_> {
             Some(other) => pointwise::apply_add(isa, channels, input, affine, other, f, output),
             None => pointwise::apply(isa, channels, input, affine, f, output),
         }
+        if f == Nonlinearity::Relu {
+            let mask = &mut masks[self.mask(op.output)];
+            let places = first / LANES..(first + output.len()) / LANES;
+            tangent::positive(isa, output, &mut mask[places]);
+        }
     }
 
     /// A convolution and, row by row, the affine op that alone reads it.
@@ -63,37 +85,44 @@ impl Context<'_> {
         let packed = &self.packed[conv].forward;
         let conv = &self.program.convs[conv];
         let bias = conv.bias.map(|bias| bias.of(self.parameters));
-        let (before, output, after) = around(&mut at.group.values, self.range(op.output));
-        let sources = [&before[self.range(op.input)]];
-        let scratch = &mut at.worker.scratch;
+        let (group, scratch) = (&mut *at.group, &mut at.worker.scratch);
+        let (input, z) = (self.value(op.input), self.value(op.output));
         let Some(next) = self.next(number) else {
+            let ([input, _], [z, _]) = apart(&mut group.values, [input, 0..0], [z, 0..0]);
             let output = Output {
-                kept: Some(output),
+                kept: Some(z),
                 next: None,
             };
             return conv
                 .plan
-                .forward(self.isa, &sources, packed, bias, output, scratch);
+                .forward(self.isa, &[input], packed, bias, output, scratch);
         };
-        let start = self.range(next.output).start - self.range(op.output).end;
-        let other = next.other.map(|other| &before[self.range(other)]);
+        let other = next.other.map_or(0..0, |other| self.value(other));
+        let writes = [z, self.value(next.output)];
+        let ([input, other], [z, y]) = apart(&mut group.values, [input, other], writes);
+        let other = next.other.map(|_| other);
         let mut apply = |first: usize, rows: &[f32]| {
-            let other = other.map(|other| &other[first..first + rows.len()]);
-            let to = &mut after[start + first..][..rows.len()];
-            self.affine(next, rows, other, to);
+            let part = first..first + rows.len();
+            let other = other.map(|other| &other[part.clone()]);
+            self.affine(next, rows, other, &mut y[part], &mut group.masks, first);
         };
         let output = Output {
-            kept: self.keeps.then_some(output),
+            kept: self.stores_between().then_some(z),
             next: Some(&mut apply),
         };
         conv.plan
-            .forward(self.isa, &sources, packed, bias, output, scratch);
+            .forward(self.isa, &[input], packed, bias, output, scratch);
+    }
+
+    /// Shapes of an op's input and output.
+    pub fn shapes(&self, op: &Op) -> (Shape, Shape) {
+        let values = &self.program.values;
+        (values[op.input], values[op.output])
     }
 
     /// Ops that are linear once the point is fixed.
     fn linear(&self, op: &Op, values: &[f32], from: &[f32], to: &mut [f32]) {
-        let of = |value: usize| self.program.values[value].shape;
-        let shapes = (of(op.input), of(op.output));
+        let shapes = self.shapes(op);
         match op.kind {
             Kind::Scale(factor) => small::scale(factor, from, to),
             Kind::Average => small::average(shapes.0, from, to),
@@ -102,7 +131,7 @@ impl Context<'_> {
                 small::subsample(shapes, (stride, before), from, to);
             }
             Kind::MaxPool { pool, places } => {
-                small::picked(pool, shapes, &values[self.range(places)], from, to);
+                small::picked(pool, shapes, &values[self.value(places)], from, to);
             }
             Kind::Conv(_) | Kind::Affine { .. } | Kind::Gate { .. } => {
                 unreachable!("not an op without parameters")
@@ -115,39 +144,39 @@ impl Context<'_> {
         if let Kind::Conv(conv) = op.kind {
             return self.convolve_tangent(number, conv, at);
         }
-        let input = self.range(op.input);
-        let (values, tangents) = (&at.group.values, &mut at.group.tangents);
-        let (before, output) = at_output(tangents, self.range(op.output));
+        let group = &mut *at.group;
+        let other = op.other.map_or(0..0, |other| self.tangent(other));
+        let reads = [self.tangent(op.input), other];
+        let ([input, other], [output, _]) =
+            apart(&mut group.tangents, reads, [self.tangent(op.output), 0..0]);
         match op.kind {
-            Kind::Affine { .. } => {
-                let z = &values[input.clone()];
-                let y = &values[self.range(op.output)];
-                let other = op.other.map(|other| &before[self.range(other)]);
-                self.affine_tangent(op, z, &before[input], other, y, output);
+            Kind::Affine { norm, .. } => {
+                let z = self
+                    .reads_input(norm)
+                    .then(|| &group.values[self.value(op.input)]);
+                let slope = self.slope(op, &group.values, &group.masks);
+                self.affine_tangent(op, z, input, op.other.map(|_| other), slope, output);
             }
             Kind::Gate { complement, gate } => {
-                let logits = op.other.map_or(0..0, |other| self.range(other));
-                self.gated(values, input.clone(), gate, complement).tangent(
-                    &before[input],
-                    &before[logits],
-                    output,
-                );
+                let gated = self.gated(&group.values, self.value(op.input), gate, complement);
+                gated.tangent(input, other, output);
             }
-            _ => self.linear(op, values, &before[input], output),
+            _ => self.linear(op, &group.values, input, output),
         }
     }
 
-    /// The tangent of an affine op on some rows: z, its tangent, the summand's, y.
+    /// The tangent of an affine op on some rows: from z where anything depends on it, its tangent, and
+    /// the summand's.
     fn affine_tangent(
         &self,
         op: &Op,
-        input: &[f32],
+        input: Option<&[f32]>,
         input_tangent: &[f32],
         other_tangent: Option<&[f32]>,
-        output: &[f32],
+        slope: Slope<'_>,
         output_tangent: &mut [f32],
     ) {
-        let Kind::Affine { norm, f } = op.kind else {
+        let Kind::Affine { norm, .. } = op.kind else {
             return;
         };
         let by = self
@@ -155,12 +184,11 @@ impl Context<'_> {
             .forward_tangent(self.program, norm, self.channels(op));
         tangent::forward(
             self.isa,
-            f,
+            slope,
             by,
-            self.reads_input(norm).then_some(input),
+            input,
             input_tangent,
             other_tangent,
-            output,
             output_tangent,
         );
     }
@@ -173,45 +201,55 @@ impl Context<'_> {
         let op = &self.program.ops[number];
         let (point, joint) = (&self.packed[conv], &self.packed_tangents);
         let conv_op = &self.program.convs[conv];
-        let values = &at.group.values;
-        let z = self.range(op.output);
-        let (before, output, after) = around(&mut at.group.tangents, z.clone());
-        let input = self.range(op.input);
-        let moved = [&before[input.clone()], &values[input]];
-        let (sources, packed) = match direction {
-            None => (&moved[..1], &point.forward),
-            Some(_) if self.is_fixed(op) => (&moved[1..], &joint[conv].forward),
-            Some(_) => (&moved[..], &joint[conv].forward),
-        };
+        let group = &mut *at.group;
+        let (values, scratch) = (&group.values, &mut at.worker.scratch);
+        let (input, z) = (self.tangent(op.input), self.tangent(op.output));
+        // What the point's values are multiplied with, where parameters move.
+        let x = direction.map_or(&[][..], |_| &values[self.value(op.input)]);
         let bias = conv_op.bias.zip(direction);
         let bias = bias.map(|(bias, direction)| bias.of(direction));
-        let scratch = &mut at.worker.scratch;
+        let fixed = self.is_fixed(op);
+        let convolve = |input: &[f32], output: Output<'_, '_>, scratch: &mut Scratch| {
+            let moved = [input, x];
+            let (sources, packed) = match direction {
+                None => (&moved[..1], &point.forward),
+                Some(_) if fixed => (&moved[1..], &joint[conv].forward),
+                Some(_) => (&moved[..], &joint[conv].forward),
+            };
+            let plan = &conv_op.plan;
+            plan.forward(self.isa, sources, packed, bias, output, scratch);
+        };
         let Some(next) = self.next(number) else {
+            let ([input, _], [z, _]) = apart(&mut group.tangents, [input, 0..0], [z, 0..0]);
             let output = Output {
-                kept: Some(output),
+                kept: Some(z),
                 next: None,
             };
-            return conv_op
-                .plan
-                .forward(self.isa, sources, packed, bias, output, scratch);
+            return convolve(input, output, scratch);
         };
-        let y = self.range(next.output);
-        let start = y.start - z.end;
-        let other = next.other.map(|other| &before[self.range(other)]);
+        let Kind::Affine { norm, .. } = next.kind else {
+            return;
+        };
+        let other = next.other.map_or(0..0, |other| self.tangent(other));
+        let writes = [z, self.tangent(next.output)];
+        let ([input, other], [z, y]) = apart(&mut group.tangents, [input, other], writes);
+        let other = next.other.map(|_| other);
+        let slope = self.slope(next, values, &group.masks);
+        let at_point = self
+            .reads_input(norm)
+            .then(|| &values[self.value(op.output)]);
         let mut apply = |first: usize, rows: &[f32]| {
             let part = first..first + rows.len();
             let other = other.map(|other| &other[part.clone()]);
-            let to = &mut after[start + first..][..rows.len()];
-            let (z, y) = (&values[z.clone()][part.clone()], &values[y.clone()][part]);
-            self.affine_tangent(next, z, rows, other, y, to);
+            let at_point = at_point.map(|z| &z[part.clone()]);
+            let to = &mut y[part.clone()];
+            self.affine_tangent(next, at_point, rows, other, slope.part(part), to);
         };
         let output = Output {
-            kept: self.keeps.then_some(output),
+            kept: self.stores_between().then_some(z),
             next: Some(&mut apply),
         };
-        conv_op
-            .plan
-            .forward(self.isa, sources, packed, bias, output, scratch);
+        convolve(input, output, scratch);
     }
 
     pub fn gated<'v>(
@@ -222,16 +260,9 @@ impl Context<'_> {
         complement: bool,
     ) -> small::Gated<'v> {
         small::Gated {
-            factor: &values[self.range(gate)],
+            factor: &values[self.value(gate)],
             value: &values[input],
             sign: if complement { -1.0 } else { 1.0 },
         }
     }
-}
-
-/// An op's output in an arena, what comes before it, and what comes after.
-fn around(arena: &mut [f32], output: Range<usize>) -> (&[f32], &mut [f32], &mut [f32]) {
-    let (before, rest) = arena.split_at_mut(output.start);
-    let (output, after) = rest.split_at_mut(output.len());
-    (before, output, after)
 }

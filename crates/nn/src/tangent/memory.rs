@@ -17,6 +17,8 @@ pub(super) struct Group {
     pub gradients: Buffer,
     pub tangents: Buffer,
     pub gradient_tangents: Buffer,
+    /// A bit for each number that a ReLU puts out: whether it is larger than 0.
+    pub masks: Vec<u16>,
     /// What a pass hands on: outputs, or gradients at the input, samples one after the other.
     pub found: Vec<f32>,
 }
@@ -39,6 +41,7 @@ pub(super) struct Piece {
 pub(super) struct Worker {
     pub scratch: Scratch,
     /// Arenas of the group at hand, where groups are taken through a whole pass one by one.
+    pub values: Buffer,
     pub tangents: Buffer,
     pub gradient_tangents: Buffer,
     pub lanes: Buffer,
@@ -62,7 +65,14 @@ impl Worker {
     }
 }
 
-/// Gives a buffer its length, if it is empty.
+/// Gives a buffer at least a length.
+pub(super) fn make_room(buffer: &mut Buffer, len: usize) {
+    if buffer.len() < len {
+        *buffer = Buffer::zeros(len);
+    }
+}
+
+/// Gives a buffer its length.
 pub(super) fn ensure(buffer: &mut Buffer, len: usize) {
     if buffer.len() != len {
         *buffer = Buffer::zeros(len);

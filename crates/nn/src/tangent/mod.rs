@@ -31,6 +31,7 @@ mod loss;
 mod memory;
 mod norms;
 mod pass;
+mod places;
 mod program;
 mod run;
 mod schedule;
@@ -49,6 +50,7 @@ use crate::reference::Mode;
 use memory::{Group, Packed, Piece, Worker};
 use norms::Norms;
 use pass::Work;
+use places::Arenas;
 use program::Program;
 use schedule::{Passes, Phase};
 
@@ -64,6 +66,7 @@ pub struct Tangents {
     isa: Isa,
     mode: Mode,
     program: Program,
+    arenas: Arenas,
     norms: Norms,
     parameter_count: usize,
     state_count: usize,
@@ -80,7 +83,7 @@ pub struct Tangents {
     parameters: Vec<f32>,
     state: Vec<f32>,
     inputs: Vec<f32>,
-    /// Whether the point has what convolutions put out, which directions in the parameters need.
+    /// Whether the point has all values, which directions in the parameters need.
     keeps: bool,
     /// Samples at the point; 0 before there is one.
     len: usize,
@@ -115,10 +118,11 @@ impl Tangents {
             isa: Isa::current(),
             mode,
             norms: Norms::new(&program),
+            arenas: Arenas::new(&program),
             parameter_count: network.layout.parameter_count(),
             state_count: network.layout.state_count(),
             input_len: network.input.len(),
-            output_len: program.values[program.output].shape.len(),
+            output_len: program.values[program.output].len(),
             phases: phases.map(|passes| schedule::phases(&program, passes)),
             program,
             packed: Vec::new(),

@@ -1,7 +1,7 @@
 //! From a [`Network`] to a list of ops between values.
 //!
-//! Every value is stored once for each group of sixteen images. A batch norm, the addition that ends
-//! a block and an activation are one op wherever they follow one another.
+//! A batch norm, the addition that ends a block and an activation are one op wherever they follow one
+//! another.
 
 use reslab_kernels::LANES;
 use reslab_kernels::conv2d::Conv2dShape;
@@ -15,20 +15,6 @@ use crate::network::{
     Slot,
 };
 use crate::reference::Mode;
-
-/// What is stored of a group: `(H, W, C, 16)`.
-#[derive(Debug, Clone)]
-pub(super) struct Value {
-    pub shape: Shape,
-    /// Place in a group's arena, in floats.
-    pub offset: usize,
-}
-
-impl Value {
-    pub const fn range(&self) -> std::ops::Range<usize> {
-        self.offset..self.offset + self.shape.len() * LANES
-    }
-}
 
 /// `output = kind(input, other)`.
 #[derive(Debug)]
@@ -100,13 +86,12 @@ pub(super) struct Norm {
 
 #[derive(Debug, Default)]
 pub(super) struct Program {
-    pub values: Vec<Value>,
+    /// Shapes of what is stored of an image.
+    pub values: Vec<Shape>,
     pub ops: Vec<Op>,
     pub convs: Vec<Conv>,
     pub norms: Vec<Norm>,
     pub output: usize,
-    /// Floats of a group's arena.
-    pub arena: usize,
     /// Channels of all norms, floats of all weights, and channels of all biases.
     pub norm_channels: usize,
     pub weights: usize,
@@ -139,13 +124,13 @@ pub(super) fn compile(network: &Network, mode: Mode) -> Result<Program, TangentE
     program.channels = program
         .values
         .iter()
-        .map(|value| value.shape.channels)
+        .map(|shape| shape.channels)
         .max()
         .unwrap_or(0);
     program.largest = program
         .values
         .iter()
-        .map(|value| value.shape.len() * LANES)
+        .map(|shape| shape.len() * LANES)
         .max()
         .unwrap_or(0);
     plan_backward(&mut program);
@@ -208,15 +193,12 @@ struct Compiler {
 
 impl Compiler {
     fn value(&mut self, shape: Shape) -> usize {
-        let program = &mut self.program;
-        let offset = program.arena;
-        program.values.push(Value { shape, offset });
-        program.arena += shape.len() * LANES;
-        program.values.len() - 1
+        self.program.values.push(shape);
+        self.program.values.len() - 1
     }
 
     fn shape(&self, value: usize) -> Shape {
-        self.program.values[value].shape
+        self.program.values[value]
     }
 
     fn push(&mut self, kind: Kind, input: usize, other: Option<usize>, shape: Shape) -> usize {

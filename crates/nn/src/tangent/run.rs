@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use rayon::prelude::*;
-use reslab_kernels::{Buffer, LANES};
+use reslab_kernels::LANES;
 
 use super::Tangents;
 use super::memory::{self, Group, Piece, Worker, ensure};
@@ -114,16 +114,13 @@ impl Tangents {
         Context {
             isa: self.isa,
             program: &self.program,
+            arenas: &self.arenas,
             norms: &self.norms,
             parameters: &self.parameters,
             packed: &self.packed,
             packed_tangents: &self.packed_tangents,
             work,
-            keeps: match work {
-                Work::Point { .. } => self.keeps,
-                Work::Tangent { loss, .. } => loss.is_some(),
-                Work::Cotangent { .. } => false,
-            },
+            keeps: self.keeps,
             len: self.len,
         }
     }
@@ -137,7 +134,7 @@ impl Tangents {
             let mut worker = lock(&self.workers[thread]);
             for at in piece.groups.clone() {
                 let mut group = lock(&self.groups[at]);
-                self.make_room(work, &mut group, &mut worker);
+                self.make_room(&cx, &mut group, &mut worker);
                 let first = at * LANES;
                 let mut at = At {
                     first,
@@ -149,45 +146,53 @@ impl Tangents {
                 for step in steps {
                     cx.step(*step, &mut at);
                 }
-                self.take_back(work, &mut group, &mut worker);
+                self.exchange(work, &mut group, &mut worker);
             }
         });
     }
 
-    /// Arenas for a group: its own where threads meet, the worker's where it goes through at once.
-    fn make_room(&self, work: Work<'_>, group: &mut Group, worker: &mut Worker) {
-        let len = self.program.arena;
-        match work {
-            Work::Point { loss, .. } => {
-                ensure(&mut group.values, len);
-                if loss.is_some() {
-                    ensure(&mut group.gradients, len);
-                }
-                return;
-            }
-            Work::Tangent { .. } | Work::Cotangent { .. } => {}
-        }
-        if self.mode == Mode::Evaluation {
-            std::mem::swap(&mut group.tangents, &mut worker.tangents);
-            std::mem::swap(&mut group.gradient_tangents, &mut worker.gradient_tangents);
-        }
-        let needed = match work {
-            Work::Point { .. } => [false, false],
-            Work::Tangent { loss, .. } => [true, loss.is_some()],
-            Work::Cotangent { .. } => [false, true],
+    /// Arenas for a group.
+    fn make_room(&self, cx: &Context<'_>, group: &mut Group, worker: &mut Worker) {
+        self.exchange(cx.work, group, worker);
+        let arenas = &self.arenas;
+        let values = if self.keeps {
+            &arenas.full
+        } else {
+            &arenas.values
         };
-        let buffers: [&mut Buffer; 2] = [&mut group.tangents, &mut group.gradient_tangents];
-        for (buffer, needed) in buffers.into_iter().zip(needed) {
-            if needed {
-                ensure(buffer, len);
+        match cx.work {
+            Work::Point { loss, .. } => {
+                memory::make_room(&mut group.values, values.len);
+                if loss.is_some() {
+                    memory::make_room(&mut group.gradients, arenas.full.len);
+                }
+                group.masks.resize(arenas.masks.len, 0);
+            }
+            Work::Tangent { loss, .. } => {
+                memory::make_room(&mut group.tangents, cx.tangents().len);
+                if loss.is_some() {
+                    memory::make_room(&mut group.gradient_tangents, arenas.gradients.len);
+                }
+            }
+            Work::Cotangent { .. } => {
+                memory::make_room(&mut group.gradient_tangents, arenas.gradients.len);
             }
         }
     }
 
-    fn take_back(&self, work: Work<'_>, group: &mut Group, worker: &mut Worker) {
-        if self.mode == Mode::Evaluation && !matches!(work, Work::Point { .. }) {
-            std::mem::swap(&mut group.tangents, &mut worker.tangents);
-            std::mem::swap(&mut group.gradient_tangents, &mut worker.gradient_tangents);
+    /// Lends a group the worker's arenas where the group goes through the whole pass at once, or gives
+    /// them back. Where threads meet it has its own, and so have values that are read after the pass.
+    fn exchange(&self, work: Work<'_>, group: &mut Group, worker: &mut Worker) {
+        if self.mode == Mode::Training {
+            return;
+        }
+        match work {
+            Work::Point { .. } if self.keeps || self.arenas.keeps_values => {}
+            Work::Point { .. } => std::mem::swap(&mut group.values, &mut worker.values),
+            Work::Tangent { .. } | Work::Cotangent { .. } => {
+                std::mem::swap(&mut group.tangents, &mut worker.tangents);
+                std::mem::swap(&mut group.gradient_tangents, &mut worker.gradient_tangents);
+            }
         }
     }
 
