@@ -95,15 +95,33 @@ pub(super) struct Packed {
     pub backward: Buffer,
 }
 
-/// Packs the weights of all convolutions.
-pub(super) fn pack(isa: Isa, program: &Program, parameters: &[f32], packed: &mut Vec<Packed>) {
+/// Packs the weights of all convolutions for forward passes.
+pub(super) fn pack_forward(
+    isa: Isa,
+    program: &Program,
+    parameters: &[f32],
+    packed: &mut Vec<Packed>,
+) {
     packed.resize_with(program.convs.len(), Packed::default);
     let convs = program.convs.par_iter().zip(packed.par_iter_mut());
     convs.for_each(|(conv, packed)| {
         let weight = [conv.weight.of(parameters)];
         ensure(&mut packed.forward, conv.plan.packed_forward_len(1));
-        ensure(&mut packed.backward, conv.plan.packed_backward_len(1));
         conv.plan.pack_forward(isa, &weight, &mut packed.forward);
+    });
+}
+
+/// Packs them for backward passes.
+pub(super) fn pack_backward(
+    isa: Isa,
+    program: &Program,
+    parameters: &[f32],
+    packed: &mut [Packed],
+) {
+    let convs = program.convs.par_iter().zip(packed.par_iter_mut());
+    convs.for_each(|(conv, packed)| {
+        let weight = [conv.weight.of(parameters)];
+        ensure(&mut packed.backward, conv.plan.packed_backward_len(1));
         conv.plan.pack_backward(isa, &weight, &mut packed.backward);
     });
 }

@@ -76,6 +76,8 @@ pub struct Tangents {
     /// cotangents.
     phases: [Vec<Phase>; 5],
     packed: Vec<Packed>,
+    /// Whether they are packed for backward passes too.
+    packs_backward: bool,
     packed_tangents: Vec<Packed>,
     groups: Vec<Mutex<Group>>,
     pieces: Vec<Mutex<Piece>>,
@@ -126,6 +128,7 @@ impl Tangents {
             phases: phases.map(|passes| schedule::phases(&program, passes)),
             program,
             packed: Vec::new(),
+            packs_backward: false,
             packed_tangents: Vec::new(),
             groups: Vec::new(),
             pieces: Vec::new(),
@@ -210,6 +213,7 @@ impl Tangents {
         );
         self.check_targets(batch)?;
         self.start(parameters, state, batch.len);
+        self.pack_backward();
         self.loss = Some(*loss);
         self.keeps = true;
         self.target_weights.clear();
@@ -335,6 +339,7 @@ impl Tangents {
             self.len * self.input_len,
             "gradients of the inputs"
         );
+        self.pack_backward();
         self.run(4, Work::Cotangent { cotangents }, &mut []);
         self.collect(input_gradients);
     }

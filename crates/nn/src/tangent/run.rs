@@ -49,9 +49,19 @@ impl Tangents {
             let piece = get_mut(piece);
             piece.groups = at * groups / pieces..(at + 1) * groups / pieces;
         }
-        memory::pack(self.isa, &self.program, parameters, &mut self.packed);
+        memory::pack_forward(self.isa, &self.program, parameters, &mut self.packed);
+        self.packs_backward = false;
         for norm in self.program.norms.iter().filter(|norm| !norm.of_batch) {
             self.norms.set_running(norm, parameters, state);
+        }
+    }
+
+    /// Packs the point's weights for backward passes, if they are not.
+    pub(super) fn pack_backward(&mut self) {
+        if !self.packs_backward {
+            let (isa, program) = (self.isa, &self.program);
+            memory::pack_backward(isa, program, &self.parameters, &mut self.packed);
+            self.packs_backward = true;
         }
     }
 
